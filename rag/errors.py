@@ -1,0 +1,43 @@
+"""Every error that Footnote raises on purpose.
+
+FootnoteError
+├── SettingError      a setting has a value that cannot work
+├── ModelError        weights are missing, damaged, or cannot be fetched
+├── ReadError         one document cannot be read (carries a reason code)
+├── IndexStateError   the index is missing, damaged, locked, or of another version
+└── GenerationError   the language model failed
+"""
+
+from __future__ import annotations
+
+
+class FootnoteError(Exception):
+    """The root of the tree. The message names the file or setting and the cure."""
+
+
+class SettingError(FootnoteError):
+    """A setting has a value that cannot work."""
+
+
+class ModelError(FootnoteError):
+    """Weights are missing, damaged, or cannot be fetched."""
+
+
+class ReadError(FootnoteError):
+    """One document cannot be read.
+
+    `reason` is a stable word for reports: unsupported, empty, notext, password, damaged,
+    too_large, unreadable.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class IndexStateError(FootnoteError):
+    """The index is missing, damaged, locked, or of another version."""
+
+
+class GenerationError(FootnoteError):
+    """The language model failed."""

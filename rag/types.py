@@ -1,0 +1,141 @@
+"""The values that flow through Footnote, from a file on disk to a cited answer.
+
+Offsets are half-open positions in characters of a document's stored text; pages are 1-based.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "code", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A structural unit of a document: `document.text[start:end]`.
+
+    `headings` is the path of headings above it, outermost first. `page` is the page or slide.
+    `header` is the table header line that a split table repeats in its encoded context.
+    """
+
+    start: int
+    end: int
+    kind: BlockKind
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a reader makes of a file: its text and where everything in it stands.
+
+    Blocks are in reading order, do not overlap, and hold all of the text but the whitespace
+    between them.
+    """
+
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document that is encoded and found as one: `document.text[start:end] == text`.
+
+    `context` is what is encoded before the text (title and headings); it is never cited.
+    """
+
+    start: int
+    end: int
+    text: str
+    context: str
+    headings: tuple[str, ...]
+    page: int | None
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as the catalog holds it. `path` is absolute; `content_hash` is SHA-256 in hex."""
+
+    document_id: int
+    path: str
+    title: str
+    content_hash: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as the catalog holds it, with the document that it stands in."""
+
+    chunk_id: int
+    document_id: int
+    path: str
+    title: str
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    headings: tuple[str, ...]
+    page: int | None
+    language: str
+
+    @property
+    def heading(self) -> str:
+        """The heading path on one line."""
+        return " > ".join(self.headings)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found chunk. A higher score is better; ranks start at 1."""
+
+    rank: int
+    score: float
+    chunk: StoredChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A `[marker]` in an answer, bound to a span of a document.
+
+    `quote == document.text[start:end]`; `supported` is whether the check found the statement
+    borne out by the quote.
+    """
+
+    marker: int
+    document: str
+    path: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    quote: str
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `text` carries the `[n]` markers that `citations` explain."""
+
+    question: str
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    hits: tuple[Hit, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    model: str
+    timings_ms: dict[str, float] = field(default_factory=dict)
