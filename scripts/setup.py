@@ -37,7 +37,7 @@ def pip(*arguments: str, check: bool = True) -> bool:
 
 
 def install_cpu() -> None:
-    """Install the lock. PyTorch's CPU build comes first: from the configured indexes, or its own."""
+    """Install the lock; first PyTorch's CPU build, from the configured indexes or its own."""
     torch = next(line for line in LOCK.read_text().splitlines() if line.startswith("torch=="))
     wanted = torch.split(";")[0].strip() + "+cpu"
     if not pip("install", "--no-deps", wanted, check=False):
@@ -48,7 +48,7 @@ def install_cpu() -> None:
 
 def main() -> None:
     """Bring .venv to the state that the lock and pyproject.toml describe."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python reads this file too
         sys.exit("Footnote needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")
     extra = "gpu" if has_nvidia_gpu() else "cpu"
     sources = [LOCK, ROOT / "pyproject.toml", Path(__file__)]
