@@ -1,0 +1,239 @@
+"""The catalog with the two indexes derived from it, in one folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.catalog import DIMENSION_KEY, Catalog
+from rag.dense import DenseIndex
+from rag.errors import IndexStateError
+from rag.lexical import LexicalIndex
+
+CATALOG_FILE = "catalog.sqlite3"
+DENSE_FILE = "dense.faiss"
+LEXICAL_FOLDER = "lexical"
+LOCK_FILE = "lock"
+BATCH_CHUNKS = 20_000  # bounds what one step of catching up holds in memory
+
+Ids = npt.NDArray[np.int64]
+
+
+class Indexes:
+    """Owns the catalog, the dense index and the lexical index of a folder.
+
+    One writer at a time, in any process; readers see its changes after `catch_up`. Raises
+    IndexStateError if another writer holds the folder, or the vectors are of another dimension.
+    """
+
+    def __init__(self, folder: Path, *, dimension: int, read_only: bool) -> None:
+        self.folder = folder
+        self.dimension = dimension
+        self.read_only = read_only
+        self._lock = threading.RLock()
+        self._lock_file: int | None = None
+        self._lexical: LexicalIndex | None = None
+        if not read_only:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = _take_lock(folder / LOCK_FILE)
+        try:
+            self.catalog = Catalog(folder / CATALOG_FILE, read_only=read_only)
+        except BaseException:
+            self._release_lock()
+            raise
+        try:
+            self._check_dimension()
+            self.dense = self._load_dense()
+            self._lexical = self._open_lexical()
+            self.catch_up()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def lexical(self) -> LexicalIndex:
+        """The word index; a reader that comes before the first writer has an empty one."""
+        assert self._lexical is not None
+        return self._lexical
+
+    def _check_dimension(self) -> None:
+        stored = self.catalog.get_meta(DIMENSION_KEY)
+        if stored is None and not self.read_only:
+            self.catalog.set_meta(DIMENSION_KEY, str(self.dimension))
+        elif stored is not None and int(stored) != self.dimension:
+            raise IndexStateError(
+                f"The index {self.folder} holds vectors of {stored} dimensions, but the encoder "
+                f"makes {self.dimension}. Set the old encoder again, or index into a new folder."
+            )
+
+    def _load_dense(self) -> DenseIndex:
+        """The snapshot if it can be used, else an empty index that the log fills."""
+        try:
+            dense = DenseIndex.load(self.folder / DENSE_FILE)
+        except IndexStateError:
+            return DenseIndex(self.dimension)
+        known = self.catalog.sequence()
+        if dense.dimension != self.dimension or dense.sequence > known:
+            return DenseIndex(self.dimension)
+        return dense
+
+    def _open_lexical(self) -> LexicalIndex:
+        path = self.folder / LEXICAL_FOLDER
+        if self.read_only:
+            # Opening would create it: wait until the writer has.
+            return LexicalIndex(path if (path / "meta.json").exists() else None)
+        try:
+            lexical = LexicalIndex(path)
+        except IndexStateError:
+            return self._new_lexical()
+        if lexical.sequence > self.catalog.sequence():
+            lexical.close()
+            return self._new_lexical()
+        return lexical
+
+    def _new_lexical(self) -> LexicalIndex:
+        path = self.folder / LEXICAL_FOLDER
+        shutil.rmtree(path, ignore_errors=True)
+        return LexicalIndex(path)
+
+    # Following the log
+
+    def catch_up(self) -> None:
+        """Bring both indexes to the catalog's newest change."""
+        with self._lock:
+            self._catch_up_dense()
+            if self.read_only:
+                self._reload_lexical()
+            else:
+                self._catch_up_lexical()
+
+    def _catch_up_dense(self) -> None:
+        with self.catalog.snapshot():
+            added, deleted, newest = self.catalog.changes_since(self.dense.sequence)
+            if newest == self.dense.sequence:
+                return
+            nothing = np.zeros((0, self.dimension), dtype=np.float32)
+            self.dense.apply([], nothing, deleted)
+            for start in range(0, len(added), BATCH_CHUNKS):
+                batch = added[start : start + BATCH_CHUNKS]
+                self.dense.apply(batch, self.catalog.vectors(batch), [])
+        self.dense.sequence = newest  # only now: a failure above is replayed
+
+    def _catch_up_lexical(self) -> None:
+        before = self.lexical.sequence
+        with self.catalog.snapshot():
+            added, deleted, newest = self.catalog.changes_since(before)
+            if newest == before:
+                return
+            for start in range(0, len(added), BATCH_CHUNKS):
+                batch = added[start : start + BATCH_CHUNKS]
+                self.lexical.apply(self.catalog.index_texts(batch), [], before)
+            self.lexical.apply([], deleted, newest)
+
+    def _reload_lexical(self) -> None:
+        meta = self.folder / LEXICAL_FOLDER / "meta.json"
+        if self.lexical.in_memory and meta.exists():
+            self._lexical = LexicalIndex(meta.parent)
+        else:
+            self.lexical.reload()
+
+    def save(self) -> None:
+        """Catch up and write the dense snapshot; the rest is already on disk."""
+        if self.read_only:
+            raise IndexStateError(f"The index {self.folder} was opened read-only.")
+        with self._lock:
+            self.catch_up()
+            self.dense.save(self.folder / DENSE_FILE)
+
+    # Checking
+
+    def verify(self, repair: bool = False) -> list[str]:
+        """What is wrong, one line each; `repair` rebuilds a derived index that disagrees.
+
+        The problems found are returned even when repaired. The catalog itself is not repaired.
+        """
+        with self._lock:
+            self.catch_up()
+            problems = self.catalog.verify()
+            live = self.catalog.live_chunk_ids()
+            dense = _difference("FAISS", live, self.dense.ids()) + self._wrong_vectors(live)
+            lexical = _difference("tantivy", live, self.lexical.ids())
+            if repair and self.read_only and (dense or lexical):
+                raise IndexStateError(f"The index {self.folder} was opened read-only: no repair.")
+            if repair and dense:
+                self.dense = DenseIndex(self.dimension)
+                self.save()
+            if repair and lexical:
+                self.lexical.close()
+                self._lexical = self._new_lexical()
+                self._catch_up_lexical()
+            return problems + dense + lexical
+
+    def _wrong_vectors(self, live: Ids) -> list[str]:
+        wrong = 0
+        for start in range(0, len(live), BATCH_CHUNKS):
+            batch = live[start : start + BATCH_CHUNKS]
+            batch = batch[self.dense.contains(batch)]
+            if len(batch):
+                stored = self.catalog.vectors(batch.tolist())
+                wrong += int((self.dense.vectors(batch) != stored).any(axis=1).sum())
+        return [f"FAISS: {wrong} vectors differ from the catalog's"] if wrong else []
+
+    def _release_lock(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def close(self) -> None:
+        """Close the files and let the lock go, without saving: what is missing is replayed."""
+        with self._lock:
+            if self._lexical is not None:
+                self._lexical.close()
+            self.catalog.close()
+            self._release_lock()
+
+    def __enter__(self) -> Indexes:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _difference(name: str, live: Ids, held: Ids) -> list[str]:
+    problems = []
+    if missing := np.setdiff1d(live, held).size:
+        problems.append(f"{name}: {missing} chunks of the catalog are missing")
+    if surplus := np.setdiff1d(held, live).size:
+        problems.append(f"{name}: {surplus} chunks are not in the catalog")
+    if repeated := held.size - np.unique(held).size:
+        problems.append(f"{name}: {repeated} chunks are held more than once")
+    return problems
+
+
+def _take_lock(path: Path) -> int:
+    """Lock the file and write our pid into it; raises IndexStateError with the holder's pid."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise IndexStateError(
+            f"The index {path.parent} is being written by the process {holder}. "
+            "Wait until it is done, or stop it."
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor

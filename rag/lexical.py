@@ -1,0 +1,227 @@
+"""BM25 search over words, with tantivy. The words are made here, so that every script works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import IndexStateError
+
+TOKENIZER = "footnote_whitespace"
+SEQUENCE_FILE = "footnote.sequence.json"
+FORMAT_VERSION = 1
+MAX_TOKEN_CHARS = 64  # longer ones are encoded data, not words
+WRITER_HEAP_BYTES = 96_000_000
+
+# Scripts written without spaces between words, as the inside of a character class: Thai, Lao,
+# Myanmar, Khmer, Hangul, kana, Han.
+UNSPACED = (
+    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
+    "\u1100-\u11ff\u3131-\u318e\uac00-\ud7ff"
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+)
+INVISIBLE = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xFFFE))
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of a text, for indexing and for queries alike.
+
+    Compatibility forms and case are folded. Unspaced scripts give character bigrams (a single
+    character where a run has one); an identifier such as ERR-4012 gives itself, then its parts.
+    """
+    folded = unicodedata.normalize("NFKC", text).translate(INVISIBLE).casefold()
+    folded = unicodedata.normalize("NFKC", folded)
+    return [token for match in _word_pattern().finditer(folded) for token in _tokens_of(match)]
+
+
+def _tokens_of(match: re.Match[str]) -> Iterator[str]:
+    word = match.group()
+    if match.lastgroup == "run":
+        yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        return
+    yield word[:MAX_TOKEN_CHARS]
+    parts = [part for part in re.split(r"[-_.@:/]", word) if part]
+    if len(parts) > 1:
+        yield from (part[:MAX_TOKEN_CHARS] for part in parts)
+
+
+@lru_cache(maxsize=1)
+def _word_pattern() -> re.Pattern[str]:
+    r"""Runs of unspaced scripts, and words. `\w` lacks the vowel signs of Indic scripts."""
+    marks = "".join(
+        chr(code) for code in range(0x0300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"
+    )
+    letter = rf"(?:(?![{UNSPACED}_])[\w{re.escape(marks)}])"
+    return re.compile(rf"(?P<run>[{UNSPACED}]+)|(?P<word>{letter}+(?:[-_.@:/]{letter}+)*)")
+
+
+class LexicalIndex:
+    """A tantivy index of chunk texts, in a folder or (path None) in memory.
+
+    `sequence` is the last change of the catalog's log that the index holds. It is written just
+    after tantivy's commit: a crash between the two replays changes, which is harmless.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        import tantivy
+
+        self._tantivy: Any = tantivy
+        self._path = path
+        self._lock = threading.RLock()
+        self._writer: Any = None
+        self._sequence = 0
+        self._schema = self._make_schema()
+        try:
+            if path is None:
+                self._index: Any = tantivy.Index(self._schema)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                self._index = tantivy.Index(self._schema, path=str(path))
+        except (OSError, ValueError) as error:
+            raise IndexStateError(
+                f"The word index {path} cannot be opened ({error}). "
+                "It is derived: delete it and it is rebuilt from the catalog."
+            ) from error
+        analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+        self._index.register_tokenizer(TOKENIZER, analyzer)
+        self._index.config_reader(reload_policy="manual")
+        self.reload()
+
+    def _make_schema(self) -> Any:
+        builder = self._tantivy.SchemaBuilder()
+        builder.add_unsigned_field("chunk_id", stored=True, indexed=True, fast=True)
+        builder.add_text_field("language", tokenizer_name="raw", index_option="basic")
+        builder.add_text_field("body", tokenizer_name=TOKENIZER, index_option="freq")
+        return builder.build()
+
+    @property
+    def sequence(self) -> int:
+        return self._sequence
+
+    @property
+    def in_memory(self) -> bool:
+        return self._path is None
+
+    def apply(
+        self,
+        added: Iterable[tuple[int, str, str]],
+        deleted_ids: Iterable[int],
+        sequence: int,
+    ) -> None:
+        """Add (chunk id, text, language) and delete ids, in one commit; repeatable."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._open_writer()
+            try:
+                new = list(added)
+                stale = [int(i) for i in deleted_ids] + [int(row[0]) for row in new]
+                if stale:  # delete_documents_by_term finds no unsigned values (tantivy 0.27)
+                    self._writer.delete_documents_by_query(self._members(stale))
+                for chunk_id, text, language in new:
+                    self._writer.add_document(self._document(int(chunk_id), text, language))
+                self._writer.commit()
+            except BaseException:
+                self._writer.rollback()
+                raise
+            self._sequence = sequence
+            self._write_sequence()
+            self._index.reload()
+
+    def _open_writer(self) -> Any:
+        try:
+            return self._index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
+        except ValueError as error:
+            raise IndexStateError(
+                f"The word index {self._path} is being written by another process ({error}). "
+                "Wait for it, or stop it."
+            ) from error
+
+    def _members(self, chunk_ids: list[int]) -> Any:
+        return self._tantivy.Query.term_set_query(self._schema, "chunk_id", chunk_ids)
+
+    def _document(self, chunk_id: int, text: str, language: str) -> Any:
+        document = self._tantivy.Document()
+        document.add_unsigned("chunk_id", chunk_id)
+        document.add_text("language", language)
+        document.add_text("body", " ".join(tokenize(text)))
+        return document
+
+    def _write_sequence(self) -> None:
+        if self._path is None:
+            return
+        target = self._path / SEQUENCE_FILE
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT_VERSION, "sequence": self._sequence}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+
+    def reload(self) -> None:
+        """See what another process committed."""
+        with self._lock:
+            if self._path is not None:
+                # The number first: what is committed after it is only more than it promises.
+                self._sequence = self._read_sequence(self._path / SEQUENCE_FILE)
+            self._index.reload()
+
+    def _read_sequence(self, file: Path) -> int:
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+            return int(state["sequence"]) if state["format"] == FORMAT_VERSION else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0  # nothing is promised, so everything is replayed
+
+    def search(
+        self, query: str, k: int, allowed: Set[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """The k best (chunk id, BM25 score) that hold any token of the query, best first.
+
+        `allowed` are the only ids that may be found; when it is empty nothing is found.
+        """
+        words = list(dict.fromkeys(tokenize(query)))
+        if k < 1 or not words or (allowed is not None and not allowed):
+            return []
+        maker, occur = self._tantivy.Query, self._tantivy.Occur
+        terms = [maker.term_query(self._schema, "body", word, "freq") for word in words]
+        wanted = maker.boolean_query([(occur.Should, term) for term in terms])
+        if allowed is not None:
+            members = self._members([int(chunk_id) for chunk_id in allowed])
+            filtered = maker.const_score_query(members, 0.0)  # narrows, but adds no score
+            wanted = maker.boolean_query([(occur.Must, wanted), (occur.Must, filtered)])
+        searcher = self._index.searcher()
+        hits = searcher.search(wanted, limit=k, count=False).hits
+        ids = searcher.fast_field_values("chunk_id", [address for _, address in hits])
+        found = [(int(i), float(score)) for i, (score, _) in zip(ids, hits, strict=True)]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def ids(self) -> npt.NDArray[np.int64]:
+        """All chunk ids, ascending."""
+        searcher = self._index.searcher()
+        if not searcher.num_docs:
+            return np.zeros(0, dtype=np.int64)
+        query = self._tantivy.Query.all_query()
+        hits = searcher.search(query, limit=searcher.num_docs, count=False).hits
+        ids = searcher.fast_field_values("chunk_id", [address for _, address in hits])
+        return np.sort(np.array(ids, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return int(self._index.searcher().num_docs)
+
+    def close(self) -> None:
+        """Wait for merges and let the folder's lock go."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.wait_merging_threads()
+                self._writer = None

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.errors import IndexStateError
+from rag.lexical import LexicalIndex, tokenize
+
+CORPUS = {
+    1: "the cat sat on the mat",
+    2: "the dog chased the cat and the cat ran",
+    3: "a dog is a dog is a dog",
+    4: "rain in Spain",
+    5: "cat",
+}
+
+
+def fill(index: LexicalIndex, texts: dict[int, str], sequence: int = 1) -> None:
+    index.apply([(i, text, "en") for i, text in texts.items()], [], sequence)
+
+
+def bm25(query: str, k1: float = 1.2, b: float = 0.75) -> dict[int, float]:
+    """The closed form (Robertson and Zaragoza 2009), with Lucene's idf."""
+    documents = {i: tokenize(text) for i, text in CORPUS.items()}
+    mean = sum(map(len, documents.values())) / len(documents)
+    scores: dict[int, float] = {}
+    for word in set(tokenize(query)):
+        holding = sum(word in words for words in documents.values())
+        idf = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+        for i, words in documents.items():
+            if tf := words.count(word):
+                norm = k1 * (1 - b + b * len(words) / mean)
+                scores[i] = scores.get(i, 0.0) + idf * tf * (k1 + 1) / (tf + norm)
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("The CAT's Straße", ["the", "cat", "s", "strasse"]),
+        ("ERR-4012", ["err-4012", "err", "4012"]),
+        ("v2.5.", ["v2.5", "v2", "5"]),
+        ("foo_bar", ["foo_bar", "foo", "bar"]),
+        ("ＡＢＣ １２", ["abc", "12"]),
+        ("个人所得税", ["个人", "人所", "所得", "得税"]),
+        ("税 GPT模型", ["税", "gpt", "模型"]),
+        ("カタカナ・ｶﾅ", ["カタ", "タカ", "カナ", "カナ"]),
+        ("한국어", ["한국", "국어"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("co\u00adoperate", ["cooperate"]),
+        ("… -- ?", []),
+    ],
+)
+def test_tokens(text: str, tokens: list[str]) -> None:
+    assert tokenize(text) == tokens
+
+
+@given(st.text())
+def test_tokens_hold_no_space_and_are_stable(text: str) -> None:
+    tokens = tokenize(text)
+    assert all(token and not any(c.isspace() for c in token) for token in tokens)
+    assert tokenize(text) == tokens
+    assert tokenize(text + " ") == tokens
+
+
+@pytest.mark.parametrize("query", ["cat", "dog cat", "the rain", "cat dog mat spain a"])
+def test_scores_are_the_closed_form(query: str) -> None:
+    index = LexicalIndex(None)
+    fill(index, CORPUS)
+    expected = bm25(query)
+    found = index.search(query, 10)
+    assert [i for i, _ in found] == sorted(expected, key=lambda i: (-expected[i], i))
+    assert dict(found) == pytest.approx(expected, rel=1e-4)
+    allowed = {2, 3, 99}
+    filtered = index.search(query, 10, allowed)  # the filter changes no score
+    assert dict(filtered) == pytest.approx({i: s for i, s in expected.items() if i in allowed})
+
+
+def test_chinese_and_identifiers_are_found() -> None:
+    index = LexicalIndex(None)
+    fill(index, {1: "个人所得税的起征点", 2: "企业所得税", 3: "Error ERR-4012 in v2.5", 4: "4012"})
+    assert [i for i, _ in index.search("个人所得税", 5)] == [1, 2]
+    assert [i for i, _ in index.search("ERR-4012 AND (", 5)] == [3, 4]  # never query syntax
+    assert index.search("起征点", 5)[0][0] == 1
+
+
+def test_empty_filters_queries_and_indexes_find_nothing() -> None:
+    index = LexicalIndex(None)
+    assert index.search("cat", 5) == []
+    assert index.ids().tolist() == []
+    fill(index, CORPUS)
+    assert index.search("cat", 5, set()) == []
+    assert index.search("cat", 5, {99}) == []
+    assert index.search("?!", 5) == []
+    assert index.search("cat", 0) == []
+    assert len(index.search("cat", 2)) == 2
+
+
+def test_a_filter_finds_what_ranks_far_below() -> None:
+    index = LexicalIndex(None)
+    fill(
+        index, {i: "cat " * (1 + i % 5) + "dog" for i in range(1, 500)} | {500: "cat " + "x " * 30}
+    )
+    assert [i for i, _ in index.search("cat", 1, {500})] == [500]
+
+
+def test_replay_is_harmless_and_deletes_stay(tmp_path: Path) -> None:
+    index = LexicalIndex(tmp_path / "lexical")
+    for _ in range(2):
+        fill(index, CORPUS, 5)
+    index.apply([(6, "cat six", "en")], [1, 2, 99], 8)
+    assert index.ids().tolist() == [3, 4, 5, 6]
+    assert {i for i, _ in index.search("cat", 9)} == {5, 6}
+    index.close()
+    again = LexicalIndex(tmp_path / "lexical")
+    assert (again.sequence, again.ids().tolist()) == (8, [3, 4, 5, 6])
+    again.apply([], [3], 9)
+    assert len(again) == 3
+    again.close()
+
+
+def test_a_failed_apply_leaves_nothing(tmp_path: Path) -> None:
+    index = LexicalIndex(tmp_path)
+    fill(index, CORPUS, 5)
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        index.apply([(7, "seven", "en"), (-1, "bad", "en")], [1], 6)
+    assert (index.sequence, index.ids().tolist()) == (5, [1, 2, 3, 4, 5])
+    index.apply([(8, "eight", "en")], [], 6)
+    assert index.ids().tolist() == [1, 2, 3, 4, 5, 8]
+    index.close()
+
+
+def test_a_second_writer_is_refused_and_damage_is_named(tmp_path: Path) -> None:
+    first, second = LexicalIndex(tmp_path), LexicalIndex(tmp_path)
+    fill(first, CORPUS)
+    with pytest.raises(IndexStateError, match="another process"):
+        fill(second, CORPUS)
+    first.close()
+    (tmp_path / "meta.json").write_text("{")
+    with pytest.raises(IndexStateError, match="delete it"):
+        LexicalIndex(tmp_path)
+
+
+def test_another_process_searches_and_reloads(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from rag.lexical import LexicalIndex\n"
+        "index = LexicalIndex(Path(sys.argv[1]))\n"
+        "print(index.sequence, [i for i, _ in index.search('zebra', 9)], flush=True)\n"
+        "sys.stdin.readline(); index.reload()\n"
+        "print(index.sequence, [i for i, _ in index.search('zebra', 9)], flush=True)\n"
+    )
+    index = LexicalIndex(tmp_path)
+    fill(index, CORPUS | {9: "zebra"}, 3)
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdin is not None and reader.stdout is not None
+        assert reader.stdout.readline() == "3 [9]\n"
+        index.apply([(10, "zebra two", "en")], [9], 4)
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "4 [10]\n"
+    index.close()
