@@ -100,6 +100,30 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered piece of a document that a question is answered from.
+
+    `number` is the marker that cites it, from 1; `document.text[start:end] == text`.
+    """
+
+    number: int
+    document_id: int
+    path: str
+    title: str
+    headings: tuple[str, ...]
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float
+
+    @property
+    def heading(self) -> str:
+        """The heading path on one line."""
+        return " > ".join(self.headings)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
@@ -112,10 +136,11 @@ class Citation:
     """A `[marker]` in an answer, bound to a span of a document.
 
     `quote == document.text[start:end]`; `supported` is whether the check found the statement
-    borne out by the quote.
+    borne out by the quote. `document` is the document's title.
     """
 
     marker: int
+    document_id: int
     document: str
     path: str
     page: int | None
@@ -125,17 +150,63 @@ class Citation:
     quote: str
     supported: bool
 
+    @property
+    def label(self) -> str:
+        """How the marker stands in the answer: `[2]`, or `[2?]` where the check failed."""
+        return f"[{self.marker}]" if self.supported else f"[{self.marker}?]"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer. `text` carries the `[n]` markers that `citations` explain."""
+    """A finished answer. `text` carries the labels of `citations`, one each, in order.
+
+    `[?]` in the text follows a statement that no source was found for. `passages` are the
+    numbered sources that the model saw, `hits` what the search found.
+    """
 
     question: str
     text: str
     abstained: bool
     citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
     hits: tuple[Hit, ...]
     prompt_tokens: int
     completion_tokens: int
     model: str
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+# What a question gives while it is answered, in this order: SourcesFound once; AnswerText and
+# CitationFound mixed, which joined are the answer's text; AnswerFinished once.
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesFound:
+    """The search is done; the written answer follows."""
+
+    passages: tuple[Passage, ...]
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """The next piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationFound:
+    """The next piece of the answer is this citation's label."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFinished:
+    """The whole answer, checked."""
+
+    answer: Answer
+
+
+AnswerEvent = SourcesFound | AnswerText | CitationFound | AnswerFinished

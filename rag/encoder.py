@@ -1,0 +1,174 @@
+"""Embeddings with sentence-transformers: prompts, batches by token count, a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import ModelError
+
+BATCH_TOKENS = 1024  # sorted by length, this reaches 95 % of the raw forward pass on a CPU
+NUM_SPECIAL_TOKENS = 2
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """Makes unit vectors whose inner product is the similarity of two texts."""
+
+    dimension: int
+    max_tokens: int
+    fingerprint: str
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows."""
+
+    def token_starts(self, text: str) -> npt.NDArray[np.int64]:
+        """The character at which each token of a text starts, ascending."""
+
+
+def embedding_key(encoder: Encoder, context: str, text: str) -> str:
+    """The name of a chunk's vector: equal texts under one encoder share it."""
+    digest = hashlib.sha256()
+    for part in (encoder.fingerprint, context, text):
+        digest.update(part.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def document_input(context: str, text: str) -> str:
+    """What is encoded for a chunk: where it stands, then its text."""
+    return f"{context}\n{text}" if context else text
+
+
+class SentenceEncoder:
+    """A sentence-transformers model. Safe to share between threads.
+
+    Raises ModelError if the folder cannot be loaded.
+    """
+
+    def __init__(self, path: str, *, device: str = "cpu", num_threads: int | None = None) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        if num_threads:
+            torch.set_num_threads(num_threads)
+        try:
+            self._model: Any = SentenceTransformer(
+                path, device=device, local_files_only=True, model_kwargs={"dtype": _dtype(device)}
+            )
+        except Exception as error:
+            raise ModelError(
+                f"The encoder {path} cannot be loaded ({error}). Give a sentence-transformers "
+                "folder, or delete it from the cache and run `footnote models fetch`."
+            ) from error
+        self._tokenizer: Any = self._model.tokenizer
+        self._lock = threading.Lock()
+        self._prompts: dict[str, str] = self._model.prompts
+        self._batch_tokens = BATCH_TOKENS if device == "cpu" else 32 * BATCH_TOKENS
+        self.dimension = int(self._model.get_embedding_dimension())
+        prompt = self._prompts.get("document", "")
+        room = int(self._model.max_seq_length or 512) - NUM_SPECIAL_TOKENS
+        self.max_tokens = room - len(self._token_lists([prompt])[0])
+        self.fingerprint = _fingerprint(Path(path), self._prompts, self.max_tokens)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows, in the order given. Batches hold texts of like token counts."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        lengths = [min(len(ids), self.max_tokens) for ids in self._token_lists(texts)]
+        for batch in length_batches(lengths, self._batch_tokens):
+            rows = self._encode([texts[i] for i in batch], "document")
+            vectors[batch] = rows
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._encode(list(texts), "query")
+
+    def _encode(self, texts: list[str], prompt: str) -> Vectors:
+        with self._lock:  # one batch at a time, so that a question waits for no more than that
+            rows = self._model.encode(
+                texts,
+                prompt=self._prompts.get(prompt),
+                batch_size=len(texts),
+                show_progress_bar=False,
+            )
+        rows = np.ascontiguousarray(rows, dtype=np.float32)
+        # Unit length in bfloat16 is off by up to half a percent.
+        unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
+
+    def token_starts(self, text: str) -> npt.NDArray[np.int64]:
+        """The character at which each token of a text starts, ascending."""
+        with self._lock:
+            found = self._tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+            )
+        return np.array([start for start, _ in found["offset_mapping"]], dtype=np.int64)
+
+    def _token_lists(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        with self._lock:
+            found = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        lists: list[list[int]] = found["input_ids"]
+        return lists
+
+
+def length_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Split positions into batches of like lengths whose padded size is at most `batch_tokens`.
+
+    A text longer than that makes a batch of its own.
+    """
+    batches: list[list[int]] = []
+    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
+        padded = lengths[position] * (len(batches[-1]) + 1 if batches else 1)
+        if batches and padded <= batch_tokens:
+            batches[-1].append(position)
+        else:
+            batches.append([position])
+    return batches
+
+
+def _dtype(device: str) -> Any:
+    """bfloat16 where the processor computes in it: twice as fast as float32, as good."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def _fingerprint(folder: Path, prompts: dict[str, str], max_tokens: int) -> str:
+    """Names the vectors a model makes: its files, prompts and limit, not where it lies.
+
+    Weights count by size and both ends, so that a large model opens quickly.
+    """
+    digest = hashlib.sha256(json.dumps([prompts, max_tokens], sort_keys=True).encode())
+    for file in sorted(folder.rglob("*")):
+        if file.suffix not in (".json", ".safetensors", ".bin", ".model", ".txt"):
+            continue
+        if file.name == "footnote.json" or not file.is_file():
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(folder)} {size}".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(1 << 20))
+            stream.seek(max(0, size - (1 << 20)))
+            digest.update(stream.read())
+    return digest.hexdigest()[:32]
