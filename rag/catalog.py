@@ -24,6 +24,7 @@ from rag.types import Chunk, StoredChunk, StoredDocument
 
 SCHEMA_VERSION = 1
 DIMENSION_KEY = "dimension"  # in meta: how wide every vector is, once an encoder is chosen
+ENCODER_KEY = "encoder"  # in meta: the fingerprint of the encoder that made the vectors
 BUSY_TIMEOUT_SECONDS = 30.0
 
 SCHEMA = """
@@ -376,6 +377,13 @@ class Catalog:
         """All chunk ids, ascending."""
         rows = self._rows("SELECT chunk_id FROM chunks ORDER BY chunk_id")
         return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def chunk_ids_by_language(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Chunk ids of each language, ascending."""
+        found: dict[str, list[int]] = {}
+        for chunk_id, language in self._rows("SELECT chunk_id, language FROM chunks ORDER BY 1"):
+            found.setdefault(language, []).append(chunk_id)
+        return {language: np.array(ids, dtype=np.int64) for language, ids in found.items()}
 
     def vectors(self, chunk_ids: Iterable[int]) -> Vectors:
         """The chunks' embeddings (n, d), in the order asked; (0, 0) when none is asked.

@@ -27,12 +27,16 @@ class ReadError(FootnoteError):
     """One document cannot be read.
 
     `reason` is a stable word for reports: unsupported, empty, notext, password, damaged,
-    too_large, unreadable.
+    too_large, unreadable, timeout, crashed.
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[str, str]]:
+        """Both parts travel between processes; the cause stays behind."""
+        return type(self), (self.reason, str(self))
 
 
 class IndexStateError(FootnoteError):

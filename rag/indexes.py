@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from rag.catalog import DIMENSION_KEY, Catalog
+from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
 from rag.dense import DenseIndex
 from rag.errors import IndexStateError
 from rag.lexical import LexicalIndex
@@ -73,6 +73,20 @@ class Indexes:
                 f"makes {self.dimension}. Set the old encoder again, or index into a new folder."
             )
 
+    def claim_encoder(self, fingerprint: str) -> None:
+        """Make sure that the vectors are this encoder's; an index without one becomes its.
+
+        Raises IndexStateError if they are another's: their similarities would mean nothing.
+        """
+        stored = self.catalog.get_meta(ENCODER_KEY)
+        if stored is None and not self.read_only:
+            self.catalog.set_meta(ENCODER_KEY, fingerprint)
+        elif stored not in (None, fingerprint):
+            raise IndexStateError(
+                f"The index {self.folder} was made with another encoder. Set that one again, or "
+                "index into a new folder with --index."
+            )
+
     def _load_dense(self) -> DenseIndex:
         """The snapshot if it can be used, else an empty index that the log fills."""
         try:
@@ -114,9 +128,15 @@ class Indexes:
             else:
                 self._catch_up_lexical()
 
+    def _changes_since(self, sequence: int) -> tuple[list[int], list[int], int]:
+        """As the catalog's log has it; an index that begins takes what there is."""
+        if sequence == 0:
+            return self.catalog.live_chunk_ids().tolist(), [], self.catalog.sequence()
+        return self.catalog.changes_since(sequence)
+
     def _catch_up_dense(self) -> None:
         with self.catalog.snapshot():
-            added, deleted, newest = self.catalog.changes_since(self.dense.sequence)
+            added, deleted, newest = self._changes_since(self.dense.sequence)
             if newest == self.dense.sequence:
                 return
             nothing = np.zeros((0, self.dimension), dtype=np.float32)
@@ -129,7 +149,7 @@ class Indexes:
     def _catch_up_lexical(self) -> None:
         before = self.lexical.sequence
         with self.catalog.snapshot():
-            added, deleted, newest = self.catalog.changes_since(before)
+            added, deleted, newest = self._changes_since(before)
             if newest == before:
                 return
             for start in range(0, len(added), BATCH_CHUNKS):

@@ -206,6 +206,13 @@ class LexicalIndex:
         found = [(int(i), float(score)) for i, (score, _) in zip(ids, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
+    def known_share(self, query: str) -> float:
+        """The share of the query's distinct tokens that occur in the index at all."""
+        words = set(tokenize(query))
+        searcher = self._index.searcher()
+        known = sum(searcher.doc_freq("body", word) > 0 for word in words)
+        return known / len(words) if words else 0.0
+
     def ids(self) -> npt.NDArray[np.int64]:
         """All chunk ids, ascending."""
         searcher = self._index.searcher()

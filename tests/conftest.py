@@ -1,0 +1,89 @@
+"""Shared by all tests: no network but loopback, and where the real models lie."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+LOOPBACK = ("127.", "::1", "localhost")
+_connect = socket.socket.connect
+_connect_ex = socket.socket.connect_ex
+_getaddrinfo = socket.getaddrinfo
+
+
+def _check(address: Any) -> None:
+    host = address[0] if isinstance(address, tuple) else None
+    if host is not None and not str(host).startswith(LOOPBACK):
+        raise RuntimeError(f"A test tried to reach {address}; only loopback is allowed.")
+
+
+def _guarded_connect(self: socket.socket, address: Any) -> None:
+    _check(address)
+    _connect(self, address)
+
+
+def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
+    _check(address)
+    return _connect_ex(self, address)
+
+
+def _guarded_getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:
+    if host is not None:
+        _check((host.decode() if isinstance(host, bytes) else host,))
+    return _getaddrinfo(host, *arguments, **keywords)
+
+
+socket.socket.connect = _guarded_connect  # type: ignore[method-assign]
+socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign]
+socket.getaddrinfo = _guarded_getaddrinfo
+
+
+@pytest.fixture(scope="session")
+def models_cache() -> Path:
+    """The cache that `make test` has filled; a test that needs it skips in plain sight."""
+    from rag.config import load_settings
+
+    return load_settings().cache
+
+
+def _installed(cache: Path, name: str) -> str:
+    folder = cache / name
+    if not (folder / "footnote.json").exists():
+        pytest.skip(f"the model {name} is not in {cache}: run `footnote models fetch`")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(models_cache: Path) -> str:
+    return _installed(models_cache, "multilingual-e5-small")
+
+
+@pytest.fixture(scope="session")
+def generator_folder(models_cache: Path) -> str:
+    return _installed(models_cache, "qwen2.5-coder-1.5b-int8")
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: str) -> Any:
+    """The real encoder, loaded once."""
+    from rag.encoder import SentenceEncoder
+
+    return SentenceEncoder(encoder_folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings of the person who runs the tests do not count, the cache's place aside."""
+    for name in list(os.environ):
+        if name.startswith("FOOTNOTE_") and name not in ("FOOTNOTE_CACHE", "FOOTNOTE_PAGE_URL"):
+            monkeypatch.delenv(name)
+    yield

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.encoder import SentenceEncoder, document_input, embedding_key, length_batches
+from rag.errors import ModelError
+
+TEXTS = [
+    "The warranty lasts two years.",
+    "保修期为两年。",
+    "A kettle holds 1.7 litres of water, " * 30,
+    "",
+    "水壶",
+]
+
+
+@given(st.lists(st.integers(0, 600), max_size=80), st.integers(1, 2048))
+def test_batches_hold_everything_once_and_are_bounded(lengths: list[int], limit: int) -> None:
+    batches = length_batches(lengths, limit)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= limit
+
+
+def test_where_a_chunk_stands_is_encoded_before_its_text() -> None:
+    assert document_input("Guide > Pumps", "Text") == "Guide > Pumps\nText"
+    assert document_input("", "Text") == "Text"
+
+
+@pytest.mark.model
+def test_vectors_are_unit_rows_in_the_order_given(encoder: SentenceEncoder) -> None:
+    rows = encoder.encode_documents(TEXTS)
+    assert rows.shape == (5, encoder.dimension) and rows.dtype == np.float32
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([encoder.encode_documents([text]) for text in TEXTS])
+    assert (rows * alone).sum(axis=1).min() > 0.999
+    assert encoder.encode_documents([]).shape == encoder.encode_queries([]).shape == (0, 384)
+
+
+@pytest.mark.model
+def test_meaning_crosses_languages(encoder: SentenceEncoder) -> None:
+    documents = encoder.encode_documents(
+        ["The warranty lasts two years.", "Cats sleep for most of the day.", "保修期为两年。"]
+    )
+    similarities = documents @ encoder.encode_queries(["设备保修多长时间？"])[0]
+    assert similarities.argmin() == 1 and similarities.argmax() == 2
+
+
+@pytest.mark.model
+def test_queries_and_documents_have_prompts_of_their_own(encoder: SentenceEncoder) -> None:
+    text = ["warranty"]
+    assert not np.allclose(encoder.encode_queries(text), encoder.encode_documents(text), atol=1e-3)
+
+
+@pytest.mark.model
+def test_token_starts_ascend_and_name_characters(encoder: SentenceEncoder) -> None:
+    text = "  Hello, wörld! 保修期。 " * 50
+    starts = encoder.token_starts(text)
+    assert (np.diff(starts) >= 0).all() and starts[0] >= 0 and starts[-1] < len(text)
+    assert len(starts) > 300
+
+
+@pytest.mark.model
+def test_the_fingerprint_is_the_models_not_the_folders(
+    encoder: SentenceEncoder, encoder_folder: str, tmp_path: Path
+) -> None:
+    shutil.copytree(encoder_folder, tmp_path / "copy")
+    copy = SentenceEncoder(str(tmp_path / "copy"))
+    assert copy.fingerprint == encoder.fingerprint
+    key = embedding_key(encoder, "context", "text")
+    assert embedding_key(copy, "context", "text") == key
+    assert embedding_key(encoder, "contex", "ttext") != key
+
+
+@pytest.mark.model
+def test_a_folder_without_a_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="footnote models fetch"):
+        SentenceEncoder(str(tmp_path))
