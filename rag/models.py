@@ -279,6 +279,23 @@ def _resolve_modelscope(repository: str, say: Say) -> ResolvedModel:
 # --------------------------------------------------------------------- packages
 
 
+def find_installed(text: str, role: Role, cache_dir: Path) -> Path | None:
+    """The folder that a setting would be loaded from now, without fetching; None if not here."""
+    setting = parse_setting(text, role)
+    if setting.kind == "path":
+        return Path(setting.name)
+    if setting.kind == "package":
+        return _installed_folder(setting, cache_dir)
+    if setting.kind == "auto":
+        num_gpu_bytes = gpu_memory_bytes()
+        variant = "bf16" if num_gpu_bytes and role == "generator" else ""
+        packaged = ModelSetting("package", PACKAGED[role], variant)
+        snapshot = cached_snapshot(_auto_repository(role, num_gpu_bytes))
+        return _installed_folder(packaged, cache_dir) or (Path(snapshot) if snapshot else None)
+    snapshot = cached_snapshot(setting.name)
+    return Path(snapshot) if snapshot else None
+
+
 def list_models(cache_dir: Path) -> list[ModelListing]:
     """Every packaged model and variant."""
     listings = []

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rag.generate.vllm
+from rag.errors import GenerationError, ModelError, SettingError
+from rag.generate.vllm import (
+    Delta,
+    VllmGenerator,
+    VllmOptions,
+    engine_arguments,
+    kv_bytes_per_token,
+)
+from rag.types import Message
+
+QWEN_7B = {
+    "model_type": "qwen2", "num_hidden_layers": 28, "num_attention_heads": 28,
+    "num_key_value_heads": 4, "hidden_size": 3584, "max_position_embeddings": 32768,
+    "rope_theta": 1000000.0,
+}  # fmt: skip
+PATIENCE_SECONDS = 60.0
+
+
+def test_memory_of_the_cache() -> None:
+    assert kv_bytes_per_token(QWEN_7B) == 57_344  # 28 layers x 4 heads x 128 x 2 x 2 bytes
+    assert kv_bytes_per_token(QWEN_7B | {"head_dim": 64}) == 28_672
+
+
+def test_arguments_on_the_processor() -> None:
+    assert engine_arguments("/m", QWEN_7B, VllmOptions("cpu")) == {
+        "model": "/m",
+        "max_model_len": 8192,
+        "enable_prefix_caching": True,
+        "use_tqdm_on_load": False,
+        "seed": 0,
+        "dtype": "bfloat16",
+        "enforce_eager": True,
+        "max_num_batched_tokens": 512,
+        "kv_cache_memory_bytes": 57_344 * 8192 * 2,
+    }
+
+
+def test_arguments_on_a_gpu_with_128k() -> None:
+    options = VllmOptions("cuda", 131_072, 2, 0.9, "fp8")
+    assert engine_arguments("/m", QWEN_7B, options) == {
+        "model": "/m",
+        "max_model_len": 131_072,
+        "enable_prefix_caching": True,
+        "use_tqdm_on_load": False,
+        "seed": 0,
+        "tensor_parallel_size": 2,
+        "gpu_memory_utilization": 0.9,
+        "kv_cache_dtype": "fp8",
+        "hf_overrides": {
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "factor": 4.0,
+                "original_max_position_embeddings": 32768,
+                "rope_theta": 1000000.0,
+            }
+        },
+    }
+
+
+def test_without_a_length_positions_are_not_stretched() -> None:
+    arguments = engine_arguments("/m", QWEN_7B, VllmOptions("cuda"))
+    assert arguments["max_model_len"] == 32_768 and "hf_overrides" not in arguments
+    small = engine_arguments("/m", QWEN_7B | {"max_position_embeddings": 2048}, VllmOptions("cpu"))
+    assert small["max_model_len"] == 2048
+
+
+@pytest.mark.parametrize(("model_type", "length"), [("qwen2", 131_073), ("llama", 40_000)])
+def test_a_length_out_of_reach_is_refused(model_type: str, length: int) -> None:
+    with pytest.raises(SettingError, match="max_model_len"):
+        engine_arguments("/m", QWEN_7B | {"model_type": model_type}, VllmOptions("cuda", length))
+
+
+@pytest.mark.model
+def test_the_arguments_are_ones_that_vllm_has() -> None:
+    import dataclasses
+
+    from vllm.engine.arg_utils import EngineArgs
+
+    known = {field.name for field in dataclasses.fields(EngineArgs)}
+    for options in (VllmOptions("cpu"), VllmOptions("cuda", 131_072)):
+        assert engine_arguments("/m", QWEN_7B, options).keys() <= known
+
+
+# The thread, with an engine that writes one letter a step
+
+
+class LetterEngine:
+    """Writes a, b, c ... for every request at once; `fail` breaks a step or a request."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.arguments = arguments
+        self.written: dict[str, list[int]] = {}  # request -> [letters so far, letters wanted]
+        self.log: list[str] = []
+        self.fail = False
+        self.gate: threading.Semaphore | None = None
+        self.is_closed = False
+        self.threads = {threading.get_ident()}
+
+    def add(self, request_id: str, ids: list[int], max_tokens: int, temperature: float) -> None:
+        self.threads.add(threading.get_ident())
+        if temperature > 1.5:
+            raise ValueError("too hot")
+        self.written[request_id] = [0, max_tokens]
+        self.log.append(f"add {request_id} {len(ids)} {max_tokens} {temperature}")
+
+    def abort(self, request_id: str) -> None:
+        self.threads.add(threading.get_ident())
+        del self.written[request_id]
+        self.log.append(f"abort {request_id}")
+
+    def step(self) -> list[Delta]:
+        self.threads.add(threading.get_ident())
+        if self.gate is not None:
+            self.gate.acquire()
+        if self.fail:
+            raise RuntimeError("out of memory")
+        deltas = []
+        for request_id, (done, wanted) in list(self.written.items()):
+            reason = "length" if done + 1 == wanted else None
+            deltas.append(Delta(request_id, chr(ord("a") + done), 1, reason))
+            self.written[request_id][0] += 1
+            if reason:
+                del self.written[request_id]
+        return deltas
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ByteTokenizer:
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def encode_chat(self, messages: Any) -> list[int]:
+        return [token for message in messages for token in self.encode(message.content)]
+
+
+Make = Callable[..., tuple[VllmGenerator, LetterEngine]]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    made: list[VllmGenerator] = []
+    (tmp_path / "config.json").write_text(json.dumps(QWEN_7B))
+    monkeypatch.setattr(
+        rag.generate.vllm.ChatTokenizer, "from_folder", lambda folder: ByteTokenizer()
+    )
+    monkeypatch.setattr(rag.generate.vllm, "prepare_process", lambda device: None)
+
+    def start(gate: bool = False) -> tuple[VllmGenerator, LetterEngine]:
+        engines: queue.SimpleQueue[LetterEngine] = queue.SimpleQueue()
+
+        def make_engine(arguments: dict[str, Any]) -> LetterEngine:
+            engine = LetterEngine(arguments)
+            engine.gate = threading.Semaphore(0) if gate else None
+            engines.put(engine)
+            return engine
+
+        options = VllmOptions("cpu", max_model_len=100)
+        generator = VllmGenerator(
+            str(tmp_path), name="letters", options=options, make_engine=make_engine
+        )
+        made.append(generator)
+        return generator, engines.get()
+
+    yield start
+    for generator in made:
+        generator.close()
+
+
+def ask(generator: VllmGenerator, text: str = "hello", max_tokens: int = 5, **others: Any) -> Any:
+    return generator.generate([Message("user", text)], max_tokens=max_tokens, **others)
+
+
+def test_an_answer_is_streamed_and_counted(make: Make) -> None:
+    generator, engine = make()
+    generation = ask(generator)
+    assert list(generation) == ["a", "b", "c", "d", "e"]
+    assert (generation.prompt_tokens, generation.completion_tokens) == (5, 5)
+    assert generation.finish_reason == "length"
+    assert engine.log == ["add answer-0 5 5 0.0"]
+    assert list(generation) == []
+
+
+def test_one_thread_owns_the_engine(make: Make) -> None:
+    generator, engine = make()
+    list(ask(generator))
+    assert len(engine.threads) == 1 and threading.get_ident() not in engine.threads
+
+
+def test_simultaneous_answers_share_the_steps(make: Make) -> None:
+    generator, engine = make(gate=True)
+    assert engine.gate is not None
+    first, second = ask(generator, "one", 4), ask(generator, "two", 4)
+    for _ in range(5):
+        engine.gate.release()
+    assert "".join(first) == "".join(second) == "abcd"
+
+
+def test_leaving_an_answer_aborts_it_alone(make: Make) -> None:
+    generator, engine = make(gate=True)
+    assert engine.gate is not None
+    first, second = ask(generator, "one", 50), ask(generator, "two", 3)
+    pieces = iter(first)
+    engine.gate.release()
+    engine.gate.release()
+    next(pieces)
+    first.close()
+    first.close()
+    for _ in range(5):
+        engine.gate.release()
+    assert "".join(second) == "abc"
+    assert (list(pieces), first.finish_reason) == ([], "abort")
+    generator.close()
+    assert [line for line in engine.log if line.startswith("abort")] == ["abort answer-0"]
+
+
+def test_a_bad_request_fails_alone(make: Make) -> None:
+    generator, _ = make()
+    with pytest.raises(GenerationError, match="too hot"):
+        list(ask(generator, temperature=1.9))
+    assert "".join(ask(generator)) == "abcde"
+
+
+def test_a_prompt_that_does_not_fit_is_refused(make: Make) -> None:
+    generator, _ = make()
+    with pytest.raises(GenerationError, match="max_model_len"):
+        ask(generator, "x" * 96, 5)
+    assert "".join(ask(generator, "x" * 95, 5)) == "abcde"
+
+
+def test_a_dead_engine_says_so(make: Make) -> None:
+    generator, engine = make(gate=True)
+    assert engine.gate is not None
+    generation = ask(generator)
+    engine.fail = True
+    engine.gate.release()
+    with pytest.raises(GenerationError, match="out of memory"):
+        list(generation)
+    generator._thread.join(PATIENCE_SECONDS)
+    with pytest.raises(GenerationError, match="out of memory"):
+        ask(generator)
+    assert engine.is_closed
+
+
+def test_closing_ends_answers_with_an_error(make: Make) -> None:
+    generator, engine = make(gate=True)
+    assert engine.gate is not None
+    generation = ask(generator, max_tokens=50)
+    engine.gate.release()
+    closer = threading.Thread(target=generator.close)
+    closer.start()
+    for _ in range(60):
+        engine.gate.release()
+    closer.join(PATIENCE_SECONDS)
+    assert engine.is_closed
+    with pytest.raises(GenerationError, match="closed"):
+        list(ask(generator))
+    with pytest.raises(GenerationError):
+        list(generation)
+        raise GenerationError("it was finished before")
+
+
+def test_a_folder_that_cannot_be_loaded(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(arguments: dict[str, Any]) -> LetterEngine:
+        raise RuntimeError("no memory")
+
+    with pytest.raises(ModelError, match="no memory"):
+        VllmGenerator(str(tmp_path), name="x", options=VllmOptions(), make_engine=fail)
+    with pytest.raises(ModelError, match=r"config\.json"):
+        VllmGenerator(str(tmp_path / "none"), name="x", options=VllmOptions())
+
+
+@pytest.mark.model
+def test_the_real_model_through_vllms_llm_class(generator_folder: str) -> None:
+    options = VllmOptions("cpu", max_model_len=2048)
+    generator = VllmGenerator(generator_folder, name="qwen", options=options)
+    try:
+        messages = [Message("user", "What is the capital of France? Answer with one word.")]
+        generation = generator.generate(messages, max_tokens=8)
+        assert "Paris" in "".join(generation)
+        assert generation.finish_reason == "stop"
+        assert generation.prompt_tokens == generator.count_chat_tokens(messages)
+        assert 1 <= generation.completion_tokens <= 8
+        long, short = (
+            generator.generate([Message("user", text)], max_tokens=limit)
+            for text, limit in (("Count from 1 to 500.", 400), ("Say hello.", 4))
+        )
+        pieces = iter(long)
+        next(pieces)
+        assert "".join(short)
+        long.close()
+        assert list(pieces) == []
+    finally:
+        generator.close()
+    with pytest.raises(GenerationError, match="closed"):
+        generator.generate(messages, max_tokens=8)
