@@ -1,0 +1,171 @@
+"""The stream of a model's text, turned into statements that are each cited and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from rag.prompt import is_refusal
+from rag.types import AnswerText, Citation, CitationFound
+
+UNCITED = "[?]"  # follows a statement that no source bears out
+
+_MARKER = re.compile(
+    r"[\[【［](?:\s*(?:source|sources|来源|资料)?\s*\^?)"
+    r"(\d{1,3}(?:\s*[,，、;；和&]\s*\d{1,3})*)\s*[\]】］]",
+    re.IGNORECASE,
+)
+_MAY_BE_MARKER = re.compile(
+    r"[\[【［]\s*(?:s(?:o(?:u(?:r(?:c(?:es?)?)?)?)?)?|来(?:源)?|资(?:料)?)?\s*\^?"
+    r"[\d\s,，、;；和&]*$",
+    re.IGNORECASE,
+)
+_LATIN_END = re.compile(r"[.!?]+[\"”’')\]]*$")
+_WIDE_END = re.compile(r"[。！？]+[”’」』）)]*$")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|fig|dr|mr|mrs|ms|prof|inc|ltd|st|[a-z]|\d+)\.$",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
+FENCE = "```"
+
+Piece = AnswerText | CitationFound
+
+
+class Checker(Protocol):
+    """What binds a statement to the sources."""
+
+    def cite(self, statement: str, numbers: Sequence[int]) -> list[Citation]: ...
+    def attribute(self, statement: str) -> Citation | None: ...
+
+
+class CitationParser:
+    """Takes text as the model writes it; gives text and citations, in the same order.
+
+    A marker stands for the statement before it, back to the last marker or sentence end. It is
+    held back until it is whole, and neighbouring markers are checked together. A statement without
+    one gets the citation of a source that bears it out, or `[?]`. Code is left alone.
+    """
+
+    def __init__(self, checker: Checker) -> None:
+        self.citations: list[Citation] = []
+        self._checker = checker
+        self._held = ""  # text that may yet turn out to be a marker, or to end a statement
+        self._statement = ""
+        self._numbers: list[int] | None = (
+            None  # of the markers just read; None where there are none
+        )
+        self._in_code = False
+
+    def feed(self, text: str) -> list[Piece]:
+        """Take the next piece of text."""
+        self._held += text
+        return self._take(is_last=False)
+
+    def finish(self) -> list[Piece]:
+        """The text has ended."""
+        return _joined([*self._take(is_last=True), *self._end_statement()])
+
+    def _take(self, *, is_last: bool) -> list[Piece]:
+        pieces: list[Piece] = []
+        while self._held:
+            if self._held.startswith(FENCE):
+                pieces += self._take_fence()
+            elif self._in_code:
+                if not is_last and FENCE.startswith(self._held):
+                    break
+                pieces += self._take_until_fence()
+            elif marker := _MARKER.match(self._held):
+                numbers = [int(n) for n in re.findall(r"\d+", marker[1])]
+                self._numbers = [*(self._numbers or []), *numbers]
+                self._held = self._held[marker.end() :]
+            elif not is_last and self._must_wait():
+                break
+            else:
+                pieces += self._take_character()
+        return _joined(pieces)
+
+    def _must_wait(self) -> bool:
+        """Whether what is held may become a marker or a fence, or is the space before one."""
+        rest = self._held.lstrip(" \t")
+        if not rest:
+            return True
+        return bool(_MAY_BE_MARKER.match(rest)) or FENCE.startswith(self._held)
+
+    def _take_character(self) -> list[Piece]:
+        if self._held[0] in " \t":
+            after = self._held.lstrip(" \t")
+            if _MARKER.match(after):  # a space before a marker is the model's habit, not text
+                self._held = after
+                return []
+        character, self._held = self._held[0], self._held[1:]
+        pieces = []
+        if self._numbers is not None or self._ends_statement(character):
+            pieces = self._end_statement()
+        self._statement += character
+        return [*pieces, AnswerText(character)]
+
+    def _ends_statement(self, following: str) -> bool:
+        """Whether the statement is complete, now that `following` comes after it."""
+        if following == "\n":
+            return True
+        if _WIDE_END.search(self._statement):
+            return following not in "。！？”’」』）)"
+        if following in " \t" and _LATIN_END.search(self._statement):
+            return not _ABBREVIATION.search(self._statement)
+        return False
+
+    def _end_statement(self) -> list[Piece]:
+        statement, numbers = self._statement, self._numbers
+        self._statement, self._numbers = "", None
+        body = _LIST_MARK.sub("", statement).strip()
+        is_cited = numbers is not None and _LETTER.search(body)
+        if is_cited and (found := self._checker.cite(body, numbers or [])):
+            self.citations += found
+            return [CitationFound(citation) for citation in found]
+        if not needs_citation(statement):
+            return []
+        if (citation := self._checker.attribute(body)) is None:
+            return [AnswerText(UNCITED)]
+        self.citations.append(citation)
+        return [CitationFound(citation)]
+
+    def _take_fence(self) -> list[Piece]:
+        pieces = self._end_statement() if not self._in_code else []
+        self._in_code = not self._in_code
+        self._held = self._held[len(FENCE) :]
+        return [*pieces, AnswerText(FENCE)]
+
+    def _take_until_fence(self) -> list[Piece]:
+        code, fence, rest = self._held.partition(FENCE)
+        kept = 0 if fence else len(code) - len(code.rstrip("`"))
+        self._held = fence + rest if fence else code[len(code) - kept :]
+        code = code[: len(code) - kept]
+        if not code and not fence:
+            self._held, code = "", "`" * kept  # the text has ended within a fence
+        return [AnswerText(code)] if code else []
+
+
+def needs_citation(statement: str) -> bool:
+    """Whether a text states something: not a heading, a lead-in, a question, a
+    lone word, or that nothing was found."""
+    body = _LIST_MARK.sub("", statement).strip().strip("*_ ")
+    if statement.lstrip().startswith("#") or body.endswith((":", "：", "?", "？")):
+        return False
+    if is_refusal(body):
+        return False
+    letters = len(_LETTER.findall(body))
+    return letters >= 4 and len(body) >= 6
+
+
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Neighbouring texts as one."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, AnswerText) and joined and isinstance(joined[-1], AnswerText):
+            joined[-1] = AnswerText(joined[-1].text + piece.text)
+        else:
+            joined.append(piece)
+    return joined

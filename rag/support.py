@@ -1,0 +1,155 @@
+"""Does a source bear a statement out, and with which words? Every citation is checked here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.encoder import Encoder, Vectors
+from rag.language import detect_language
+from rag.lexical import tokenize
+from rag.numbers import digits_in, numbers_in
+from rag.sentences import split_sentences
+from rag.types import Citation, Passage
+
+MAX_QUOTE_SENTENCES = 2
+ENOUGH_WORDS = 0.5  # of the statement's words by weight, within one language
+SOME_WORDS = 0.25  # enough where the meaning agrees too
+CLOSE_MEANING = 0.86  # cosine; e5 gives unrelated sentences about 0.75
+CLOSE_ACROSS_LANGUAGES = 0.80
+FAR_BETTER = 0.12
+LONG_QUOTE_PENALTY = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The best span of a passage for a statement. `score` orders spans; 0 is none at all."""
+
+    passage: Passage
+    start: int
+    end: int
+    score: float
+    is_close: bool
+
+
+class SupportChecker:
+    """Binds statements to the passages of one answer. Not for several threads at once."""
+
+    def __init__(self, passages: Sequence[Passage], encoder: Encoder, question: str = "") -> None:
+        self._encoder = encoder
+        asked = set(tokenize(question))
+        # A statement repeats words of the question; those may stand anywhere in the passage.
+        self._restated = {
+            p.number: asked & set(tokenize(f"{p.title} {p.heading} {p.text}")) for p in passages
+        }
+        self._sentences = {p.number: split_sentences(p.text) for p in passages}
+        self._passages = {p.number: p for p in passages}
+        self._tokens = {
+            p.number: [set(tokenize(p.text[a:b])) for a, b in self._sentences[p.number]]
+            for p in passages
+        }
+        self._frequency = Counter(
+            token for sets in self._tokens.values() for one in sets for token in one
+        )
+        self._vectors: dict[int, Vectors] = {}
+
+    def cite(self, statement: str, numbers: Sequence[int]) -> list[Citation]:
+        """One citation for each of the numbers that exist, checked together.
+
+        If they do not bear the statement out but another passage does, or does far better, that
+        one is cited.
+        """
+        found = [self._bind(statement, n) for n in dict.fromkeys(numbers) if n in self._passages]
+        other = self._best(statement)
+        best = max((one.score for one in found), default=0.0)
+        is_supported = bool(found) and self._is_supported(statement, found)
+        if other and (not is_supported or other.score > best + FAR_BETTER):
+            return [_citation(other, True)]
+        kept = [one for one in found if one.is_close or one.score >= best / 2]
+        return [_citation(one, is_supported) for one in kept or found]
+
+    def attribute(self, statement: str) -> Citation | None:
+        """The citation of whichever passage bears the statement out; None if none does."""
+        best = self._best(statement)
+        return _citation(best, True) if best else None
+
+    def _best(self, statement: str) -> Support | None:
+        found = (self._bind(statement, number) for number in self._passages)
+        supported = [one for one in found if self._is_supported(statement, [one])]
+        return max(supported, key=lambda one: one.score, default=None)
+
+    def _is_supported(self, statement: str, found: Sequence[Support]) -> bool:
+        known: set[str] = set()
+        for one in found:
+            known |= numbers_in(f"{one.passage.title} {one.passage.heading} {one.passage.text}")
+        return digits_in(statement) <= known and any(one.is_close for one in found)
+
+    def _bind(self, statement: str, number: int) -> Support:
+        passage, spans = self._passages[number], self._sentences[number]
+        if not spans:
+            return Support(passage, 0, len(passage.text), 0.0, False)
+        words = set(tokenize(statement))
+        figures = digits_in(statement)
+        is_foreign = detect_language(statement) != detect_language(passage.text)
+        meaning = self._similarities(statement, number)
+        best, best_score, is_close = (0, 1), -1.0, False
+        for first in range(len(spans)):
+            for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
+                held = self._restated[number].union(*self._tokens[number][first : last + 1])
+                share = self._share(words, held)
+                near = float(meaning[first : last + 1].max())
+                text = passage.text[spans[first][0] : spans[last][1]]
+                right = len(figures & numbers_in(text)) / len(figures) if figures else 1.0
+                score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
+                score -= LONG_QUOTE_PENALTY * (last - first)
+                if score > best_score:
+                    best, best_score = (first, last), score
+                    is_close = (
+                        near >= CLOSE_ACROSS_LANGUAGES
+                        if is_foreign
+                        else share >= ENOUGH_WORDS
+                        or (share >= SOME_WORDS and near >= CLOSE_MEANING)
+                    )
+        start, end = spans[best[0]][0], spans[best[1]][1]
+        return Support(passage, start, end, max(best_score, 0.0), is_close)
+
+    def _share(self, words: set[str], held: set[str]) -> float:
+        """The share of the words that is held; a word of every sentence counts for little."""
+        weights = {word: 1 / (1 + self._frequency[word]) ** 0.5 for word in words}
+        total = sum(weights.values())
+        return sum(weights[word] for word in words & held) / total if total else 0.0
+
+    def _similarities(self, statement: str, number: int) -> Vectors:
+        """(n,) cosines of the statement with the passage's sentences."""
+        if number not in self._vectors:
+            text = self._passages[number].text
+            pieces = [text[a:b] for a, b in self._sentences[number]]
+            self._vectors[number] = self._encoder.encode_documents(pieces)
+        row = self._statement_vector(statement)
+        similarities: Vectors = self._vectors[number] @ row
+        return similarities
+
+    def _statement_vector(self, statement: str) -> Vectors:
+        if getattr(self, "_last", None) is None or self._last[0] != statement:
+            vector: Vectors = np.asarray(self._encoder.encode_queries([statement])[0])
+            self._last: tuple[str, Vectors] = (statement, vector)
+        return self._last[1]
+
+
+def _citation(found: Support, is_supported: bool) -> Citation:
+    passage = found.passage
+    return Citation(
+        marker=passage.number,
+        document_id=passage.document_id,
+        document=passage.title,
+        path=passage.path,
+        page=passage.page,
+        heading=passage.heading,
+        start=passage.start + found.start,
+        end=passage.start + found.end,
+        quote=passage.text[found.start : found.end],
+        supported=is_supported,
+    )

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.metrics import cited_share, cites_source, holds_facts, percentile
+from rag.types import Answer, Citation
+
+
+def answer(text: str, *citations: tuple[str, bool]) -> Answer:
+    made = tuple(
+        Citation(n, n, "D", path, None, "", 0, 1, "q", supported)
+        for n, (path, supported) in enumerate(citations, start=1)
+    )
+    return Answer("q", text, False, made, (), (), 0, 0, "m")
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "expected"),
+    [
+        ("It costs 1,400 EUR.", [["1400"]], True),
+        ("It costs １４００ EUR.", [["1,400"]], True),
+        ("It costs 14000 EUR.", [["1400"]], False),
+        ("It costs 1.8 EUR.", [["1.80", "1.8"]], True),
+        ("It costs 21.8 EUR.", [["1.8"]], False),
+        ("**two hours** after", [["two hours"], ["after"]], True),
+        ("two hours", [["two hours"], ["after"]], False),
+        ("七个工作日内", [["7 个工作日", "七个工作日"]], True),
+    ],
+)
+def test_facts(text: str, facts: list[list[str]], expected: bool) -> None:
+    assert holds_facts(text, facts) is expected
+
+
+def test_a_source_counts_only_where_the_check_passed() -> None:
+    sources = ["hr/rules.md"]
+    assert cites_source(answer("a[1]", ("/x/hr/rules.md", True)), sources)
+    assert not cites_source(answer("a[1?]", ("/x/hr/rules.md", False)), sources)
+    assert not cites_source(answer("a[1]", ("/x/hr/other-rules.md", True)), ["rules.md"])
+
+
+def test_the_share_of_supported_statements() -> None:
+    assert cited_share(answer("a")) == 1.0
+    assert cited_share(answer("a[1] b[2?] c[?]", ("/1", True), ("/2", False))) == pytest.approx(
+        1 / 3
+    )
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=30), st.floats(0.01, 1.0))
+def test_percentiles_agree_with_numpy(values: list[float], share: float) -> None:
+    expected = np.quantile(values, share, method="inverted_cdf")
+    assert percentile(values, share) == pytest.approx(expected)
+    assert percentile([], share) == 0.0

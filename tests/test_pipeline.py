@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import ScriptedGenerator, WordEncoder
+
+from ingest.sync import sync
+from rag.errors import GenerationError
+from rag.indexes import Indexes
+from rag.pipeline import Footnote, follow_up
+from rag.prompt import NOT_FOUND
+from rag.types import AnswerFinished, AnswerText, CitationFound, Message, SourcesFound
+
+PUMP = "The pump holds 1400 litres. The warranty of the pump lasts two years."
+
+
+@pytest.fixture
+def indexes(tmp_path: Path) -> Iterator[Indexes]:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "pump.txt").write_text(PUMP)
+    (docs / "cat.txt").write_text("Cats sleep all day long in warm places.")
+    encoder = WordEncoder()
+    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as opened:
+        sync(opened, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+        yield opened
+
+
+def make(indexes: Indexes, *script: str, **others: Any) -> tuple[Footnote, ScriptedGenerator]:
+    generator = ScriptedGenerator(*script, **others)
+    return Footnote(indexes, WordEncoder(), generator, max_answer_tokens=100), generator
+
+
+def test_an_answer_in_pieces_is_the_answer(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The warranty of the pump lasts two years [1].")
+    events = list(footnote.stream("How long is the warranty of the pump?"))
+    assert isinstance(events[0], SourcesFound) and isinstance(events[-1], AnswerFinished)
+    answer = events[-1].answer
+    text = "".join(
+        e.text if isinstance(e, AnswerText) else e.citation.label
+        for e in events
+        if isinstance(e, AnswerText | CitationFound)
+    )
+    assert text.strip() == answer.text == "The warranty of the pump lasts two years[1]."
+    (citation,) = answer.citations
+    assert citation.quote == "The warranty of the pump lasts two years." and citation.supported
+    assert PUMP[citation.start : citation.end] == citation.quote
+    assert answer.passages == events[0].passages and answer.passages[0].title == "pump"
+    assert answer.prompt_tokens == generator.count_chat_tokens(generator.prompts[0])
+    assert answer.completion_tokens > 0 and answer.model == "scripted" and not answer.abstained
+    times = answer.timings_ms
+    assert 0 <= times["retrieve"] <= times["first_token"] <= times["total"]
+    assert generator.generations[0].is_closed
+
+
+@pytest.mark.parametrize(
+    "script", [NOT_FOUND, "NOT_FOUND.", "The sources do not mention that.", ""]
+)
+@pytest.mark.parametrize(("question", "word"), [("Who paints?", "documents"), ("谁画的？", "文档")])
+def test_a_refusal_is_in_the_questions_language(
+    script: str, question: str, word: str, indexes: Indexes
+) -> None:
+    footnote, _ = make(indexes, script)
+    answer = footnote.ask(question)
+    assert answer.abstained and word in answer.text and NOT_FOUND not in answer.text
+    assert answer.citations == ()
+
+
+def test_a_refusal_is_never_shown_in_part(indexes: Indexes) -> None:
+    footnote, _ = make(indexes, NOT_FOUND)
+    texts = [e.text for e in footnote.stream("Who paints?") if isinstance(e, AnswerText)]
+    assert len(texts) == 1
+
+
+def test_an_empty_index_abstains_without_the_model(tmp_path: Path) -> None:
+    with Indexes(tmp_path / "empty", dimension=1024, read_only=False) as empty:
+        footnote, generator = make(empty, "never")
+        answer = footnote.ask("Who paints?")
+        assert answer.abstained and generator.prompts == []
+
+
+def test_without_a_model_sentences_are_quoted(indexes: Indexes) -> None:
+    answer = Footnote(indexes, WordEncoder(), None).ask("warranty of the pump lasts how long")
+    assert answer.text == "The warranty of the pump lasts two years.[1]"
+    assert (answer.model, answer.citations[0].supported) == ("extractive", True)
+    assert Footnote(indexes, WordEncoder(), None).ask("Who painted the ceiling?").abstained
+
+
+def test_a_failing_model_is_an_error(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The pump", error=GenerationError("it died"))
+    with pytest.raises(GenerationError, match="it died"):
+        footnote.ask("How long is the warranty?")
+    assert generator.generations[0].is_closed
+
+
+def test_leaving_stops_the_model(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The pump holds 1400 litres [1]. " * 20)
+    stream = footnote.stream("How much does the pump hold?")
+    for event in stream:
+        if isinstance(event, AnswerText):
+            break
+    stream.close()
+    assert generator.generations[0].is_closed
+    assert generator.generations[0].completion_tokens < 50
+
+
+def test_a_follow_up_searches_with_the_question_before(indexes: Indexes) -> None:
+    history = [Message("user", "Tell me of the pump"), Message("assistant", "It is a pump.")]
+    footnote, generator = make(indexes, "It lasts two years [1].")
+    answer = footnote.ask("And its warranty?", history)
+    assert answer.passages[0].title == "pump"
+    assert generator.prompts[0][1:3] == history
+    assert follow_up("And it?", history) == ["Tell me of the pump And it?"]
+    assert follow_up("And it?", []) == []
+
+
+def test_what_is_not_borne_out_is_marked(indexes: Indexes) -> None:
+    answer = make(indexes, "The pump holds 9000 litres [1].")[0].ask("How much does it hold?")
+    assert "[1?]" in answer.text and not answer.citations[0].supported
+    assert answer.abstained and answer.text.endswith(
+        "The documents do not hold an answer to this question."
+    )
+
+
+def test_one_statement_that_holds_makes_an_answer(indexes: Indexes) -> None:
+    script = "The pump holds 9000 litres [1]. The warranty of the pump lasts two years [1]."
+    answer = make(indexes, script)[0].ask("What of the pump?")
+    assert not answer.abstained
+    assert [citation.supported for citation in answer.citations] == [False, True]
+
+
+@pytest.mark.model
+def test_a_real_answer_from_real_documents(
+    tmp_path: Path, encoder: Any, generator_folder: str
+) -> None:
+    from rag.generate.vllm import VllmGenerator, VllmOptions
+
+    data = Path(__file__).resolve().parent.parent / "data"
+    generator = VllmGenerator(
+        generator_folder, name="qwen", options=VllmOptions("cpu", max_model_len=4096)
+    )
+    try:
+        with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as indexes:
+            sync(indexes, encoder, [data], max_file_bytes=10**8, max_chunk_tokens=256)
+            footnote = Footnote(indexes, encoder, generator, context_tokens=700)
+            answer = footnote.ask("F30光源组件固定螺钉的拧紧力矩是多少？")
+            assert "1.8" in answer.text and answer.citations[0].supported
+            assert answer.citations[0].path.endswith("F30荧光模块服务手册.pdf")
+            text = indexes.catalog.document_text(answer.citations[0].document_id)
+            assert text[answer.citations[0].start : answer.citations[0].end] in text
+            refused = footnote.ask("What does dental insurance cost employees per month?")
+            assert refused.abstained and refused.text.startswith("The documents")
+    finally:
+        generator.close()

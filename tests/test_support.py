@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fakes import WordEncoder, passage
+
+from rag.support import SupportChecker
+
+TEXT = "The pump holds 1,400 litres. It is painted blue. The warranty lasts two years."
+PASSAGES = [
+    passage(TEXT, 1, start=100, end=100 + len(TEXT), page=4, headings=("Pump", "Data")),
+    passage("Cats sleep all day. Dogs bark at night.", 2),
+]
+
+
+@pytest.fixture
+def checker() -> SupportChecker:
+    return SupportChecker(PASSAGES, WordEncoder())
+
+
+def test_a_statement_is_bound_to_the_sentence_that_bears_it_out(checker: SupportChecker) -> None:
+    (found,) = checker.cite("The warranty lasts two years", [1])
+    assert found.supported and found.quote == "The warranty lasts two years."
+    assert (found.marker, found.document_id, found.page, found.heading) == (1, 1, 4, "Pump > Data")
+    assert TEXT[found.start - 100 : found.end - 100] == found.quote
+
+
+def test_a_wrong_number_is_not_borne_out(checker: SupportChecker) -> None:
+    assert checker.cite("The pump holds 1400 litres", [1])[0].supported
+    (found,) = checker.cite("The pump holds 1500 litres", [1])
+    assert not found.supported and found.label == "[1?]"
+
+
+def test_a_number_may_be_written_in_words(checker: SupportChecker) -> None:
+    assert checker.cite("The warranty lasts 2 years", [1])[0].supported
+
+
+def test_the_passage_that_does_bear_it_out_is_cited_instead(checker: SupportChecker) -> None:
+    (found,) = checker.cite("Cats sleep all day", [1])
+    assert (found.marker, found.supported) == (2, True)
+
+
+def test_unknown_numbers_are_dropped(checker: SupportChecker) -> None:
+    assert [c.marker for c in checker.cite("Cats sleep all day", [7, 2, 2])] == [2]
+    assert checker.cite("Ravens can count to nine", [7]) == []
+
+
+def test_what_nothing_bears_out_is_attributed_to_nothing(checker: SupportChecker) -> None:
+    assert checker.attribute("Ravens count to nine") is None
+    found = checker.attribute("Dogs bark at night")
+    assert found is not None and found.marker == 2
+
+
+def test_words_of_the_question_may_stand_elsewhere_in_the_passage() -> None:
+    passages = [
+        passage("Fault codes of the X200 panel\n\n| E12 | Lamp too hot |\n| E13 | Fan stuck |")
+    ]
+    statement = "Fault code E13 on the X200 panel means fan stuck"
+    question = "What does fault code E13 on the X200 panel mean?"
+    (found,) = SupportChecker(passages, WordEncoder(), question).cite(statement, [1])
+    assert found.supported and found.quote == "| E13 | Fan stuck |"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("statement", "supported"),
+    [
+        ("保修期为两年", True),
+        ("The warranty lasts two years", True),
+        ("The heating base is not covered by the warranty", True),
+        ("The warranty lasts 3 years", False),
+        ("The kettle was designed in Milan by Carlo Rossi", False),
+    ],
+)
+def test_with_the_real_encoder_across_languages(
+    statement: str, supported: bool, encoder: Any
+) -> None:
+    passages = [passage("水壶的容量为1.7升。保修期为两年，加热底座不在保修范围之内。")]
+    (found,) = SupportChecker(passages, encoder).cite(statement, [1])
+    assert found.supported is supported
+    if supported:
+        assert "保修" in found.quote
