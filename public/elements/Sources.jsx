@@ -1,0 +1,40 @@
+// The sources under an answer: all as soon as they are found, then the cited ones first.
+export default function Sources() {
+  const { sources = [], words = {}, state } = props
+
+  const card = (source) => (
+    <a
+      key={source.number}
+      href={source.url}
+      target="_blank"
+      rel="noopener"
+      title={source.title}
+      data-testid={`source-${source.number}`}
+      className={`fn-source ${source.cited ? "fn-cited" : ""} ${source.supported ? "" : "fn-doubt"}`}
+    >
+      <span className="fn-number">{source.number}{source.supported ? "" : "?"}</span>
+      <span className="fn-body">
+        <span className="fn-title">{source.title}</span>
+        {source.where ? <span className="fn-where">{source.where}</span> : null}
+        <span className="fn-snippet">{source.snippet}</span>
+      </span>
+    </a>
+  )
+
+  const cited = sources.filter((source) => source.cited)
+  const others = sources.filter((source) => !source.cited)
+  const heading = { found: words.found, answered: words.sources, closest: words.closest }[state]
+
+  return (
+    <section className="fn-sources" data-testid="sources" data-state={state} aria-label={heading}>
+      <h3 className="fn-heading">{heading} · {state === "answered" ? cited.length : sources.length}</h3>
+      <div className="fn-list">{(state === "answered" ? cited : sources).map(card)}</div>
+      {state === "answered" && others.length > 0 ? (
+        <details className="fn-others" data-testid="also-found">
+          <summary>{words.also_found} · {others.length}</summary>
+          <div className="fn-list">{others.map(card)}</div>
+        </details>
+      ) : null}
+    </section>
+  )
+}

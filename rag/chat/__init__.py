@@ -1,0 +1,1 @@
+"""What the chat page shows, apart from Chainlit: Markdown, words, sources, streaming."""

@@ -1,0 +1,94 @@
+"""An answer as Markdown that shows the text and nothing else.
+
+Emphasis, lists, headings, tables and code of the model's pass; HTML, links and images do not, and
+`word:word` does not become a directive (which the page would swallow).
+"""
+
+from __future__ import annotations
+
+import re
+
+from rag.types import Citation
+
+_FENCE = re.compile(r"(`{3,})([^`\n]*)\n")
+_RUN = re.compile(r"`+")
+_ESCAPED = frozenset("\\<[!")
+_DROPPED = frozenset("\u200b\x00")  # the page takes a zero-width space for its cursor
+MAX_INLINE_CODE = 300  # characters; a backtick with no partner nearby is just a backtick
+
+
+class MarkdownEscaper:
+    """Takes the answer's text in pieces; what cannot be judged yet is held back."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._fence = 0  # how many backticks opened the code block we are in
+        self._at_line_start = True
+
+    def feed(self, text: str) -> str:
+        """The next piece of text, and what was held, as far as it is certain."""
+        self._held += text
+        return self._drain(final=False)
+
+    def finish(self) -> str:
+        """What is still held; the text may go on after it."""
+        return self._drain(final=True)
+
+    def cite(self, citation: Citation, url: str, doubt: str) -> str:
+        """The citation's label as a link; `doubt` is the title of one that is not supported."""
+        before = self.finish()
+        self._at_line_start = False
+        label = citation.label.replace("[", "\\[").replace("]", "\\]")
+        title = "" if citation.supported else f' "{doubt}"'
+        return before + (citation.label if self._fence else f"[{label}]({url}{title})")
+
+    def _drain(self, *, final: bool) -> str:
+        done: list[str] = []
+        while self._held:
+            step = self._code_line(final) if self._fence else self._text(final)
+            if step is None:
+                break
+            taken, shown = step
+            self._at_line_start = self._held[:taken].endswith("\n")
+            self._held = self._held[taken:]
+            done.append(shown)
+        return "".join(done)
+
+    def _code_line(self, final: bool) -> tuple[int, str] | None:
+        line, newline, _ = self._held.partition("\n")
+        closing = re.fullmatch(r" {0,3}(`*)[ \t]*", line) if self._at_line_start else None
+        if closing and not newline and not final:
+            return None
+        if closing and len(closing[1]) >= self._fence:
+            self._fence = 0
+        return len(line) + len(newline), line + newline
+
+    def _text(self, final: bool) -> tuple[int, str] | None:
+        sign, following = self._held[0], self._held[1:2]
+        if sign == "`":
+            return self._backticks(final)
+        if sign in ":&" and not following and not final:
+            return None
+        if sign == "~" and self._at_line_start:
+            return 1, "\\~"
+        opens_directive = sign == ":" and (following.isalpha() or following in (":", "_"))
+        opens_entity = sign == "&" and (following.isalpha() or following == "#")
+        if opens_directive or opens_entity or sign in _ESCAPED:
+            return 1, "\\" + sign
+        return 1, "" if sign in _DROPPED else sign
+
+    def _backticks(self, final: bool) -> tuple[int, str] | None:
+        """A code block's first line, a piece of inline code, or plain backticks."""
+        run = _RUN.match(self._held)
+        length = run.end() if run else 0
+        line, newline, _ = self._held.partition("\n")
+        if fence := _FENCE.match(self._held) if self._at_line_start else None:
+            self._fence = length
+            word = re.sub(r"[^\w+#.-]", "", fence[2])
+            return fence.end(), f"{fence[1]}{word}\n"
+        closing = re.search(rf"(?<!`)`{{{length}}}(?!`)", line[length:])
+        certain = final or bool(newline) or len(line) > MAX_INLINE_CODE
+        if closing and (certain or length + closing.end() < len(line)):
+            end = length + closing.end()
+            return end, self._held[:end]
+        return (length, "\\`" * length) if certain else None

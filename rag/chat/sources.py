@@ -1,0 +1,66 @@
+"""The sources under an answer, as the page's custom element takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from rag.chat.texts import WORDS
+from rag.types import Answer, Citation, Passage
+
+SNIPPET_CHARACTERS = 180
+
+
+def view_url(document_id: int, start: int, end: int) -> str:
+    """The address of a span in the viewer; the page opens at it."""
+    return f"/view/{document_id}?start={start}&end={end}#cite"
+
+
+def citation_url(citation: Citation) -> str:
+    return view_url(citation.document_id, citation.start, citation.end)
+
+
+def found_props(passages: Sequence[Passage], language: str) -> dict[str, Any]:
+    """What is shown as soon as the search is done."""
+    return _props("found", passages, {}, language)
+
+
+def answered_props(answer: Answer, language: str) -> dict[str, Any]:
+    """What is shown under the finished answer: the cited sources, then the others, folded."""
+    cited: dict[int, Citation] = {}
+    for citation in sorted(answer.citations, key=lambda citation: not citation.supported):
+        cited.setdefault(citation.marker, citation)
+    return _props("answered" if cited else "closest", answer.passages, cited, language)
+
+
+def _props(
+    state: str, passages: Sequence[Passage], cited: dict[int, Citation], language: str
+) -> dict[str, Any]:
+    words = WORDS[language]
+    return {
+        "state": state,
+        "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")},
+        "sources": [_source(passage, cited.get(passage.number), words) for passage in passages],
+    }
+
+
+def _source(passage: Passage, citation: Citation | None, words: dict[str, str]) -> dict[str, Any]:
+    spot: Passage | Citation = citation or passage
+    page = words["page"].format(page=spot.page) if spot.page else ""
+    return {
+        "number": passage.number,
+        "title": passage.title,
+        "file": PurePath(passage.path).name,
+        "where": " · ".join(filter(None, (page, passage.heading))),
+        "snippet": snippet(citation.quote if citation else passage.text),
+        "url": view_url(passage.document_id, spot.start, spot.end),
+        "cited": citation is not None,
+        "supported": citation is None or citation.supported,
+    }
+
+
+def snippet(text: str) -> str:
+    """The start of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SNIPPET_CHARACTERS else line[: SNIPPET_CHARACTERS - 1] + "…"

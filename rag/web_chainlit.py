@@ -1,0 +1,125 @@
+"""Chainlit inside our own application: its folder, its page without outside links, its stop.
+
+Everything that leans on Chainlit's inner workings stands here; its version is pinned.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from rag.errors import FootnoteError
+
+APP_FOLDER = Path(__file__).resolve().parent.parent  # holds app.py, public/ and .chainlit/
+ROOT_VARIABLE = "CHAINLIT_APP_ROOT"
+_OUTSIDE = re.compile(r"\s*<(?:link|meta|script)\b[^>]*[\"'](?:https?:)?//[^>]*>(?:\s*</script>)?")
+_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+# Chainlit's own texts that need another wording here, by language and path.
+TRANSLATIONS = {
+    "en-US": {
+        ("chat", "input", "placeholder"): "Ask about your documents …",
+        ("chat", "watermark"): "Answers are written by a model. Check the footnotes.",
+    },
+    "zh-CN": {
+        ("chat", "input", "placeholder"): "就您的文档提问……",
+        ("chat", "watermark"): "回答由模型写成，请核对脚注。",
+    },
+}
+
+
+def prepare_folder() -> Path:
+    """Give Chainlit a folder of its own to write to; call before anything imports it.
+
+    It reads its configuration from there, and writes translations and files beside it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="footnote-page-"))
+    shutil.copytree(APP_FOLDER / "public", folder / "public")
+    (folder / ".chainlit" / "translations").mkdir(parents=True)
+    shutil.copy(APP_FOLDER / ".chainlit" / "config.toml", folder / ".chainlit")
+    (folder / "chainlit.md").touch()  # left out, Chainlit writes a greeting of its own
+    for language in TRANSLATIONS:
+        text = json.dumps(translation(language), ensure_ascii=False)
+        path = folder / ".chainlit" / "translations" / f"{language}.json"
+        path.write_text(text, encoding="utf-8")
+    os.environ[ROOT_VARIABLE] = str(folder)
+    return folder
+
+
+def translation(language: str) -> dict[str, Any]:
+    """Chainlit's texts in a language, with ours in their places."""
+    spec = importlib.util.find_spec("chainlit")
+    if spec is None or not spec.submodule_search_locations:
+        raise FootnoteError("Chainlit is not installed. Run `make setup`.")
+    path = Path(spec.submodule_search_locations[0]) / "translations" / f"{language}.json"
+    texts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for (*parents, key), text in TRANSLATIONS[language].items():
+        place = texts
+        for parent in parents:
+            place = place[parent]
+        place[key] = text
+    return texts
+
+
+def mount(app: FastAPI) -> str:
+    """Put the chat page at `/`, behind the routes that `app` has; return the page's policy."""
+    from chainlit.utils import mount_chainlit
+
+    mount_chainlit(app, str(APP_FOLDER / "app.py"), path="/")
+    logging.getLogger("chainlit").setLevel(logging.ERROR)  # it warns of each untranslated readme
+    return keep_page_inside()
+
+
+def keep_page_inside() -> str:
+    """Make Chainlit serve a page that loads nothing from outside, and return its policy."""
+    import chainlit.server
+
+    page = without_outside(chainlit.server.get_html_template(""))
+    chainlit.server.get_html_template = lambda root_path: page
+    return content_policy(page)
+
+
+def without_outside(html: str) -> str:
+    """The page without its links to other hosts (fonts, KaTeX, preview pictures)."""
+    return _OUTSIDE.sub("", html)
+
+
+def content_policy(html: str) -> str:
+    """A Content-Security-Policy under which the page loads from its own server alone.
+
+    Custom elements are compiled in the browser, hence 'unsafe-eval'.
+    """
+    digests = [hashlib.sha256(text.encode()).digest() for text in _INLINE_SCRIPT.findall(html)]
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'self'; script-src 'self' 'unsafe-eval' {hashes};"
+        " style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:;"
+        " connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; object-src 'none';"
+        " base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    )
+
+
+def quiet_stop() -> None:
+    """Stop an answer without Chainlit's own English message; the handler says it in its place."""
+    from chainlit.context import init_ws_context
+    from chainlit.server import sio
+    from chainlit.session import WebsocketSession
+
+    async def stop(sid: str) -> None:
+        if session := WebsocketSession.get(sid):
+            init_ws_context(session)
+            if session.current_task:
+                session.current_task.cancel()
+
+    sio.on("stop", stop)

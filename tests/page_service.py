@@ -1,0 +1,214 @@
+"""A scripted service behind the real page, over real documents. To look at it by hand:
+
+python tests/page_service.py --port 8010
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from ingest.readers import read_document  # noqa: E402
+from rag.catalog import Catalog  # noqa: E402
+from rag.errors import GenerationError  # noqa: E402
+from rag.types import (  # noqa: E402
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerText,
+    Chunk,
+    Citation,
+    CitationFound,
+    Message,
+    Passage,
+    SourcesFound,
+)
+
+FAULT_QUESTION = "What does fault code E12 mean?"
+FAULT_QUOTE = "E12 Lamp over 85 degrees Celsius Switch off for 20 minutes, clean the fan grille"
+TRAPS = " note:important <b>bold</b> ![x](https://outside.example/x.png) `a:b`"
+NUM_PASSAGES = 4
+FILES = (
+    "products/x200-user-manual.pdf",
+    "products/F30荧光模块服务手册.pdf",
+    "handbook/employee-handbook.docx",
+    "handbook/it-security-guide.md",
+    "人事/差旅报销制度.md",
+    "合同/铝合金机座采购框架合同.xml",
+)
+
+
+def fill_catalog(catalog: Catalog, data: Path, files: Sequence[str] = FILES) -> None:
+    """Real documents, a chunk a block, and vectors that mean nothing."""
+    for name in files:
+        path = data / name
+        document = read_document(path)
+        blocks = [block for block in document.blocks if block.kind != "heading"]
+        chunks = [
+            Chunk(b.start, b.end, document.text[b.start : b.end], "", b.headings, b.page, "en")
+            for b in blocks
+        ]
+        keys = [f"{name}:{n}" for n in range(len(chunks))]
+        vectors = {key: np.ones(2, np.float32) for key in keys}
+        status = path.stat()
+        catalog.put_document(
+            str(path), document.title, "0", status.st_size, status.st_mtime_ns, document.text,
+            chunks, keys, vectors,
+        )  # fmt: skip
+
+
+class ScriptedFootnote:
+    """Finds by shared character pairs, and answers with the best passage's first sentence.
+
+    These questions do something else: `fail`, `crash`, `loading`, `endless`, `stopped?` (how often
+    a stream was closed early), `history`, `unsupported`.
+    """
+
+    def __init__(self, catalog: Catalog, pace_seconds: float = 0.02) -> None:
+        self.catalog = catalog
+        self.pace = pace_seconds
+        self.stopped = 0
+        self.state = "ready"
+        self._clock = threading.Event()  # never set
+
+    def stream(
+        self, question: str, history: Sequence[Message] = ()
+    ) -> Generator[AnswerEvent, None, None]:
+        if question == "crash":
+            raise RuntimeError("secret detail")
+        if question == "loading":
+            self.state = "loading the language model (12 s)"
+            self._clock.wait(2)
+            self.state = "ready"
+        passages = self._search(question)
+        yield SourcesFound(passages, ())
+        if question == "fail":
+            raise GenerationError("The model ran out of memory. Set a smaller max_model_len.")
+        text, citations = "", []
+        try:
+            for piece in self._pieces(question, history, passages):
+                self._clock.wait(self.pace)
+                if isinstance(piece, Citation):
+                    citations.append(piece)
+                    yield CitationFound(piece)
+                    text += piece.label
+                else:
+                    yield AnswerText(piece)
+                    text += piece
+        except GeneratorExit:
+            self.stopped += 1
+            raise
+        answer = Answer(question, text, False, tuple(citations), passages, (), 0, 0, "scripted")
+        yield AnswerFinished(answer)
+
+    def _pieces(
+        self, question: str, history: Sequence[Message], passages: Sequence[Passage]
+    ) -> Generator[str | Citation, None, None]:
+        if question == "endless":
+            while True:
+                yield "word "
+        if question == "stopped?":
+            yield f"stopped={self.stopped}"
+            return
+        if question == "history":
+            yield " / ".join(f"{message.role}={message.content}" for message in history)
+            return
+        first = _cite(passages[0], FAULT_QUOTE if question == FAULT_QUESTION else "")
+        yield from re.findall(r"\S+\s*|\s+", " ".join(first.quote.split()))
+        yield first
+        if question == "unsupported":
+            yield " Pigs can fly"
+            yield _cite(passages[1], "", supported=False)
+        yield TRAPS
+
+    def _search(self, question: str) -> tuple[Passage, ...]:
+        wanted = _pairs(question)
+        chunks = [
+            chunk
+            for document in self.catalog.documents()
+            for chunk in self.catalog.chunks_of(document.document_id)
+        ]
+        chunks.sort(key=lambda c: -_share(wanted, _pairs(c.text)))
+        if question == FAULT_QUESTION:
+            chunks.sort(key=lambda c: FAULT_QUOTE not in c.text)
+        return tuple(
+            Passage(
+                n, c.document_id, c.path, c.title, c.headings, c.page, c.start, c.end, c.text, 1 / n
+            )
+            for n, c in enumerate(chunks[:NUM_PASSAGES], start=1)
+        )
+
+
+def _pairs(text: str) -> Counter[str]:
+    letters = "".join(sign for sign in text.lower() if sign.isalnum())
+    return Counter(a + b for a, b in pairwise(letters))
+
+
+def _share(wanted: Counter[str], pairs: Counter[str]) -> float:
+    return sum((wanted & pairs).values()) / (60 + sum(pairs.values())) ** 0.5
+
+
+def _cite(passage: Passage, quote: str, *, supported: bool = True) -> Citation:
+    if quote not in passage.text or not quote:
+        quote = re.split(r"(?<=[.。!?！？])\s*", passage.text)[0]
+    start = passage.start + passage.text.index(quote)
+    return Citation(
+        passage.number, passage.document_id, passage.title, passage.path, passage.page,
+        passage.heading, start, start + len(quote), quote, supported,
+    )  # fmt: skip
+
+
+class ScriptedService:
+    """A service that is ready at once, over a catalog in a folder of its own."""
+
+    def __init__(self, folder: Path, pace_seconds: float = 0.02) -> None:
+        self.catalog = Catalog(folder / "catalog.sqlite")
+        fill_catalog(self.catalog, REPOSITORY / "data")
+        self.footnote = ScriptedFootnote(self.catalog, pace_seconds)
+        self.started = self.closed = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def close(self) -> None:
+        self.closed = True
+        self.catalog.close()
+
+    def state(self) -> str:
+        return self.footnote.state
+
+
+def main() -> None:
+    """Serve the page; the first line of output is its address."""
+    import uvicorn
+
+    from rag.web import create_app
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8010)
+    parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(ScriptedService(Path(folder), arguments.pace))
+        server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
+        bound = server.config.bind_socket()
+        print(f"http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[bound])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""The page in a real browser, over a scripted service.
+
+FOOTNOTE_PAGE_URL names a page that already runs (with the real service, say): then only the tests
+that do not need the script are run, against that page.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from page_service import FAULT_QUESTION, FAULT_QUOTE, REPOSITORY
+from PIL import Image
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
+]
+sync_api = pytest.importorskip("playwright.sync_api")
+
+RUNNING = os.environ.get("FOOTNOTE_PAGE_URL", "").rstrip("/")
+scripted = pytest.mark.skipif(bool(RUNNING), reason="needs the scripted service")
+WAIT_MS = 120_000 if RUNNING else 30_000
+SOURCES = "[data-testid=sources]"
+ANSWERED = f"{SOURCES}:not([data-state=found])"
+CITATION = '.message-content a[href^="/view/"]:not(.fn-source)'
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if RUNNING:
+        yield RUNNING
+        return
+    folder = tmp_path_factory.mktemp("elsewhere")  # the page must work from any folder
+    command = [sys.executable, str(REPOSITORY / "tests" / "page_service.py"), "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            server.wait(20)
+    assert list(folder.iterdir()) == []  # nothing was written where it was started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    yield from _page(browser, address)
+
+
+def _page(browser: Any, address: str, **options: Any) -> Iterator[Any]:
+    """A fresh page, ready for a question, that fails on any request to another host."""
+    context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US"} | options)
+    context.set_default_timeout(WAIT_MS)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    context.on(  # what the policy stops never leaves the browser
+        "requestfailed", lambda request: request.failure == "csp" and asked.remove(request.url)
+    )
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.goto(address)
+    page.locator("#starters button:not([disabled])").first.wait_for()
+    yield page
+    context.close()
+    outside = [url for url in asked if url_host(url) not in (url_host(address), "")]
+    assert len(asked) > 5 and outside == []
+    assert errors == []
+
+
+def url_host(url: str) -> str:
+    return urlsplit(url).netloc if not url.startswith(("data:", "blob:")) else ""
+
+
+def ask(page: Any, question: str) -> None:
+    page.locator("#chat-submit").wait_for()  # it is the stop button while an answer runs
+    page.fill("#chat-input", question)
+    page.click("#chat-submit")
+
+
+def highlighted(png: bytes) -> int:
+    """How many pixels have the highlight's colour."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)  # (H, W, 3)
+    return int((abs(pixels - (255, 216, 77)) < 12).all(axis=2).sum())
+
+
+def test_a_question_is_answered_with_sources_that_open(page: Any, tmp_path: Path) -> None:
+    ask(page, FAULT_QUESTION)
+    page.locator(SOURCES).wait_for()
+    page.locator(ANSWERED).wait_for()
+    citation = page.locator(CITATION).first
+    assert re.fullmatch(r"\[\d+\??\]", citation.inner_text())
+    citation.click()
+    viewer = page.frame_locator("[data-testid=viewer-frame]")
+    viewer.locator("#cite").wait_for(state="attached")
+    assert viewer.locator("h1").inner_text()
+    for picture in viewer.locator("img").all():  # a page of a PDF
+        assert picture.evaluate("async image => (await image.decode(), image.naturalWidth)") > 0
+    page.screenshot(path=tmp_path / "page.png")
+    page.keyboard.press("Escape")
+    page.locator("#fn-panel").wait_for(state="hidden")
+
+
+@scripted
+def test_sources_come_first_and_the_answer_streams(page: Any) -> None:
+    ask(page, "endless")
+    page.locator(f"{SOURCES}[data-state=found]").wait_for()
+    assert page.locator("[data-testid^=source-]").count() == 4
+    page.get_by_text("word word word").wait_for()
+    page.locator("#stop-button").click()
+    page.get_by_text("Stopped.").wait_for()
+    assert "manually" not in page.inner_text("body")  # Chainlit's own words for it
+    ask(page, "stopped?")
+    page.get_by_text(re.compile(r"stopped=[1-9]")).wait_for()
+
+
+@scripted
+def test_a_new_chat_stops_the_old_answer(page: Any) -> None:
+    ask(page, "stopped?")
+    text = page.get_by_text(re.compile(r"stopped=\d+")).inner_text()
+    ask(page, "endless")
+    page.get_by_text("word word word").wait_for()
+    page.locator("#new-chat-button").click()
+    page.locator("#starters button:not([disabled])").first.wait_for()
+    ask(page, "stopped?")
+    page.get_by_text(f"stopped={int(text.split('=')[1]) + 1}", exact=True).wait_for()
+
+
+@scripted
+def test_waiting_for_a_model_is_told(page: Any) -> None:
+    ask(page, "loading")
+    page.get_by_text("Please wait: loading the language model (12 s)").wait_for()
+    page.locator(ANSWERED).wait_for()
+    assert "Please wait" not in page.inner_text("body")
+
+
+@scripted
+def test_a_pdf_citation_shows_the_quote_on_its_page(page: Any, tmp_path: Path) -> None:
+    ask(page, FAULT_QUESTION)
+    page.locator(ANSWERED).wait_for()
+    assert FAULT_QUOTE in page.locator(".message-content").last.inner_text()
+    page.locator("[data-testid=source-1]").click()
+    viewer = page.frame_locator("[data-testid=viewer-frame]")
+    rectangle = viewer.locator("#cite rect").first
+    rectangle.wait_for()
+    sync_api.expect(rectangle).to_be_in_viewport()
+    viewer.locator("svg.sheet image").evaluate("picture => picture.decode()")
+    shot = viewer.locator("svg.sheet").screenshot(path=tmp_path / "sheet.png")
+    assert highlighted(shot) > 500
+    darkest, lightest = Image.open(io.BytesIO(shot)).convert("L").getextrema()
+    assert darkest < 80 and lightest == 255
+    viewer.get_by_text("Next page").click()
+    viewer.get_by_text("Page 6 of 7").wait_for()
+    viewer.get_by_text("Cited page").click()
+    rectangle.wait_for()
+
+
+@scripted
+def test_model_text_is_shown_as_text(page: Any) -> None:
+    ask(page, FAULT_QUESTION)
+    page.locator(ANSWERED).wait_for()
+    content = page.locator(".message-content").last
+    assert "note:important <b>bold</b> ![x]" in content.inner_text()
+    assert content.locator("img").count() == 0 and content.locator("b").count() == 0
+    assert content.locator("code").inner_text() == "a:b"
+
+
+@scripted
+def test_what_is_not_supported_is_marked_and_the_rest_is_folded(page: Any) -> None:
+    ask(page, "unsupported")
+    page.locator(ANSWERED).wait_for()
+    doubted = page.locator(CITATION).nth(1)
+    assert doubted.inner_text() == "[2?]"
+    assert doubted.get_attribute("title") == "not borne out by the source"
+    assert page.locator("[data-testid=source-3]").is_hidden()
+    page.locator("[data-testid=also-found] summary").click()
+    page.locator("[data-testid=source-3]").wait_for()
+
+
+@scripted
+def test_errors_are_told_safely_and_the_chat_goes_on(page: Any) -> None:
+    ask(page, "fail")
+    page.get_by_text("Set a smaller max_model_len").wait_for()
+    ask(page, "crash")
+    page.get_by_text("Something went wrong").wait_for()
+    assert "secret" not in page.inner_text("body")
+    ask(page, FAULT_QUESTION)
+    page.locator(ANSWERED).wait_for()
+
+
+@scripted
+def test_follow_ups_know_what_was_said(page: Any) -> None:
+    ask(page, "stopped?")
+    page.get_by_text(re.compile(r"stopped=\d")).wait_for()
+    ask(page, FAULT_QUESTION)
+    page.locator(CITATION).wait_for()
+    ask(page, "history")
+    page.get_by_text(f"user={FAULT_QUESTION}").wait_for()
+    told = page.locator(".message-content").last.inner_text()
+    assert re.match(r"user=stopped\? / assistant=stopped=\d / user=What", told)
+    assert "[1]" in told and "/view/" not in told
+
+
+@scripted
+def test_questions_are_shown_as_typed(page: Any) -> None:
+    ask(page, "note:important *x* <b>")
+    page.get_by_text("note:important *x* <b>").first.wait_for()
+    page.locator(ANSWERED).wait_for()
+
+
+@scripted
+def test_starters_and_words_are_in_the_readers_language(browser: Any, address: str) -> None:
+    for page in _page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
+        page.get_by_role("button", name="国内出差的餐饮补助").click()
+        page.locator(ANSWERED).wait_for()
+        assert page.locator(ANSWERED).get_attribute("aria-label") == "来源"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.locator(CITATION).first.click()
+        viewer = page.frame_locator("[data-testid=viewer-frame]")
+        assert "95元" in viewer.locator("mark#cite").inner_text()
+        assert viewer.locator("html").get_attribute("data-theme") == "dark"
+        page.locator("[data-testid=close-viewer]").click()
+        page.locator("#fn-panel").wait_for(state="hidden")
+
+
+@scripted
+def test_the_viewer_works_without_javascript(browser: Any, address: str) -> None:
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/view/4?start=100&end=260#cite")
+    sync_api.expect(page.locator("mark#cite")).to_be_in_viewport()
+    context.close()
+
+
+def test_the_page_cannot_reach_other_hosts(page: Any) -> None:
+    blocked = page.evaluate(
+        """() => new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", (e) => resolve(e.blockedURI));
+            document.body.append(Object.assign(new Image(), {src: "https://outside.example/x"}));
+        })"""
+    )
+    assert blocked.startswith("https://outside.example")
