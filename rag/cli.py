@@ -1,0 +1,369 @@
+"""The command `footnote`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rag import cli_output as output
+from rag.config import Settings, load_settings
+from rag.errors import FootnoteError
+
+EXIT_ERROR = 1
+EXIT_NOTHING = 3
+EXIT_SOME_FAILED = 4
+EXIT_UNSOUND = 5
+EXIT_INTERRUPTED = 130
+
+EPILOG = (
+    "Exit codes: 0 well, 1 error, 2 wrong usage, 3 nothing found or no answer, "
+    "4 some documents could not be read, 5 the index is not sound."
+)
+app = typer.Typer(
+    help="Answers from your own documents, with a footnote under every sentence.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option("--index", help="The folder of the index [default: .footnote, FOOTNOTE_INDEX]."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Folders = Annotated[list[Path], typer.Argument(help="Folders or files.", show_default=False)]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error happened.")] = False,
+) -> None:
+    """Answers from your own documents, with a footnote under every sentence."""
+    _state["debug"] = debug
+
+
+_state = {"debug": False}
+
+
+def main() -> None:
+    """Run the command; an error is one clean message on stderr."""
+    try:
+        app()
+    except FootnoteError as error:
+        if _state["debug"]:
+            raise
+        output.say(f"Error: {error}")
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _settings(index: Path | None, **others: Any) -> Settings:
+    settings = load_settings(index=index, **others)
+    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    return settings
+
+
+# Documents
+
+
+@app.command()
+def ingest(folders: Folders, index: IndexOption = None, as_json: JsonOption = False) -> None:
+    """Index folders, and remember them for `sync` and `watch`.
+
+    Example: footnote ingest ~/papers ~/contracts
+    """
+    _sync(_settings(index), folders, as_json)
+
+
+@app.command("sync")
+def sync_command(index: IndexOption = None, as_json: JsonOption = False) -> None:
+    """Bring the index up to date with the remembered folders.
+
+    Example: footnote sync --index ~/library
+    """
+    _sync(_settings(index), [], as_json)
+
+
+def _sync(settings: Settings, folders: list[Path], as_json: bool) -> None:
+    from rag import service
+
+    with output.clean_stdout() as out, _writer(settings) as (indexes, encoder):
+        roots = service.all_roots(folders, indexes.catalog)
+        if not roots:
+            raise FootnoteError("No folder is indexed yet. Name one: footnote ingest FOLDER")
+        with output.sync_progress() as progress:
+            report = service.run_sync(indexes, encoder, roots, settings, progress)
+        if as_json:
+            output.print_json(output.report_json(report), out)
+        else:
+            output.print_report(report, out)
+    if report.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _writer(settings: Settings) -> Iterator[tuple[Any, Any]]:
+    """The indexes opened for writing, and the encoder."""
+    from rag import parts
+
+    encoder = parts.open_encoder(settings, output.say)
+    with parts.open_indexes(settings, encoder.dimension, read_only=False) as indexes:
+        yield indexes, encoder
+
+
+@app.command()
+def watch(
+    folders: Annotated[list[Path] | None, typer.Argument(help="More folders to index.")] = None,
+    index: IndexOption = None,
+) -> None:
+    """Follow the folders until Ctrl-C: the index changes as they do.
+
+    Example: footnote watch ~/papers
+    """
+    from rag.service import Service
+
+    service = Service(_settings(index), output.say, roots=folders or (), with_generator=False)
+    try:
+        service.start()
+        service.wait()
+        output.say("Up to date; following the folders. Ctrl-C ends it.")
+        service.wait_closed()
+    finally:
+        service.close()
+
+
+# Questions
+
+
+@app.command()
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many passages.")] = 10,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find passages by meaning and by words.
+
+    Example: footnote search "notice period" --top-k 5 --json
+    """
+    with output.clean_stdout() as out, _footnote(_settings(index), False) as footnote:
+        started = time.perf_counter()
+        hits = footnote.search(words, top_k)
+        took_ms = (time.perf_counter() - started) * 1000
+        if as_json:
+            output.print_json(output.search_json(words, hits, took_ms), out)
+        else:
+            output.print_hits(hits, out)
+    if not hits:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="In any language.", show_default=False)],
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
+) -> None:
+    """Answer a question from the documents; every statement is cited.
+
+    Example: footnote ask "How long is the warranty?" --json
+    """
+    with output.clean_stdout() as out, _footnote(_settings(index), True) as footnote:
+        if as_json:
+            answer = footnote.ask(question)
+            output.print_json(output.answer_json(answer), out)
+        else:
+            answer = output.print_answer(footnote.stream(question), out, stream=stream)
+    if answer.abstained:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+@contextmanager
+def _footnote(settings: Settings, with_generator: bool) -> Iterator[Any]:
+    """The pipeline over an index that is only read."""
+    from rag.service import Service
+
+    service = Service(settings, output.say, roots=None, with_generator=with_generator)
+    try:
+        service.start()
+        yield service.footnote
+    finally:
+        service.close()
+
+
+@app.command()
+def chat(
+    docs: Annotated[
+        Path | None, typer.Option("--docs", help="A folder to index and follow.")
+    ] = None,
+    index: IndexOption = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes any free port [8000].")] = None,
+    follow: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the folder.")] = True,
+) -> None:
+    """Serve the chat page, and keep the index up to date meanwhile.
+
+    With --docs and no --index the index is `.footnote`, or `.footnote-NAME` where that one
+    already holds another folder, so that one folder's answers never come from another.
+
+    Example: footnote chat --docs ~/papers
+    """
+    from rag import serve
+    from rag.service import Service, index_for
+
+    settings = _settings(index, host=host, port=port)
+    if docs is not None and index is None:
+        settings = settings.model_copy(update={"index": index_for(docs, settings)})
+    with serve.bind(settings.host, settings.port) as bound:
+        output.say(f"Index: {settings.index}")
+        service = Service(settings, output.say, roots=[docs] if docs else (), is_watching=follow)
+        service.start()  # the models load while the page is put together
+        try:
+            from rag.web import create_app
+
+            if serve.is_loopback(settings.host):
+                web_app = create_app(service)
+            else:
+                web_app = create_app(service, allowed_hosts=())
+            url = serve.url_of(bound)
+
+            def announce() -> None:
+                output.say(f"Footnote is at {url} ({service.state()})")
+                threading.Thread(target=_say_when_ready, args=(service,), daemon=True).start()
+
+            with suppress(KeyboardInterrupt):
+                serve.serve(web_app, bound, settings.log_level, announce)
+        finally:
+            service.close()
+
+
+def _say_when_ready(service: Any) -> None:
+    with suppress(FootnoteError):  # which the service has said itself
+        service.wait()
+        output.say("Ready for questions.")
+
+
+# Looking after it
+
+
+@app.command()
+def status(index: IndexOption = None, as_json: JsonOption = False) -> None:
+    """What the index holds, and which files could not be read.
+
+    Example: footnote status --json
+    """
+    from ingest.sync import remembered_roots
+    from rag import parts
+
+    found = parts.index_status(_settings(index).index, remembered_roots)
+    if as_json:
+        output.print_json(found, sys.stdout)
+    else:
+        output.print_status(found, sys.stdout)
+
+
+@app.command()
+def verify(
+    index: IndexOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild what disagrees.")] = False,
+) -> None:
+    """Check that catalog, FAISS and tantivy agree.
+
+    Example: footnote verify --repair
+    """
+    from rag import parts
+
+    settings = _settings(index)
+    status = parts.index_status(settings.index, lambda _: [])
+    dimension = status["dimension"]
+    if dimension is None:
+        output.say("The index is empty.")
+        return
+    with parts.open_indexes(settings, dimension, read_only=not repair) as indexes:
+        problems = indexes.verify(repair)
+        for problem in problems:
+            print(problem)
+        left = indexes.verify() if repair and problems else problems
+    if problems and repair:
+        output.say("Repaired." if not left else f"{len(left)} problems remain.")
+    if left:
+        raise typer.Exit(EXIT_UNSOUND)
+    if not problems:
+        output.say(f"Sound: {status['documents']} documents, {status['chunks']} passages.")
+
+
+@app.command()
+def doctor(index: IndexOption = None, as_json: JsonOption = False) -> None:
+    """Explain what was found on this machine, what will be used, and what to mend.
+
+    Example: footnote doctor
+    """
+    from rag.doctor import examine
+
+    findings = examine(_settings(index))
+    if as_json:
+        output.print_json([finding.as_json() for finding in findings], sys.stdout)
+    else:
+        output.print_rows([f.as_row() for f in findings], sys.stdout)
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(EXIT_ERROR)
+
+
+@models_app.command("list")
+def models_list(as_json: JsonOption = False) -> None:
+    """The packaged models, and whether they are here.
+
+    Example: footnote models list
+    """
+    from rag.models import list_models
+
+    found = [entry._asdict() for entry in list_models(_settings(None).cache)]
+    if as_json:
+        output.print_json(found, sys.stdout)
+        return
+    rows = [
+        (
+            str(entry["name"]),
+            "here" if entry["is_installed"] else "not fetched",
+            output.num_bytes(entry["num_bytes"]),
+            str(entry["licence"]),
+        )
+        for entry in found
+    ]
+    output.print_rows(rows, sys.stdout)
+
+
+@models_app.command("fetch")
+def models_fetch() -> None:
+    """Fetch the models that the settings name; does nothing when they are here.
+
+    Example: footnote models fetch
+    """
+    from rag.models import resolve_encoder, resolve_generator
+    from rag.parts import NO_MODEL, SERVER_PREFIX
+
+    settings = _settings(None)
+    started = time.monotonic()
+    found = [resolve_encoder(settings.encoder, settings.cache, output.say)]
+    if not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL)):
+        found.append(resolve_generator(settings.generator, settings.cache, output.say))
+    for model in found:
+        output.say(f"Model: {model.name} ({model.reason})")
+    output.say(f"Models are ready ({time.monotonic() - started:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()

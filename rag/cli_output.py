@@ -1,0 +1,252 @@
+"""What the commands print: JSON for programs, lines and tables for people."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from rag.types import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerText,
+    Citation,
+    CitationFound,
+    Hit,
+    Passage,
+    SourcesFound,
+)
+
+SNIPPET_CHARACTERS = 240
+QUOTE_CHARACTERS = 300
+LINES_EVERY = 50  # documents between two lines of progress where there is no terminal
+
+
+@contextlib.contextmanager
+def clean_stdout() -> Iterator[TextIO]:
+    """The real standard output; whatever libraries print meanwhile goes to standard error."""
+    out = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        yield out
+
+
+def notes() -> Console:
+    """Standard error, as it is now. No markup: a path may hold brackets."""
+    return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """A note for people."""
+    notes().print(line)
+
+
+def print_json(value: Any, out: TextIO) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2), file=out, flush=True)
+
+
+# Search results and answers
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "document": chunk.document_id,
+        "path": chunk.path,
+        "title": chunk.title,
+        "heading": chunk.heading,
+        "page": chunk.page,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+    }
+
+
+def search_json(query: str, hits: Sequence[Hit], took_ms: float) -> dict[str, Any]:
+    return {"query": query, "took_ms": round(took_ms, 1), "hits": [hit_json(hit) for hit in hits]}
+
+
+def citation_json(citation: Citation) -> dict[str, Any]:
+    return {
+        "marker": citation.marker,
+        "document": citation.document_id,
+        "path": citation.path,
+        "page": citation.page,
+        "heading": citation.heading,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+        "supported": citation.supported,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    times = answer.timings_ms
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "abstained": answer.abstained,
+        "citations": [citation_json(citation) for citation in answer.citations],
+        "hits": [hit_json(hit) for hit in answer.hits],
+        "usage": {
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+        },
+        "timings_ms": {
+            name: round(times[name], 1) if name in times else None
+            for name in ("retrieve", "first_token", "total")
+        },
+        "model": answer.model,
+    }
+
+
+def print_hits(hits: Sequence[Hit], out: TextIO) -> None:
+    for hit in hits:
+        place = _place(hit.chunk.title, hit.chunk.page, hit.chunk.heading)
+        print(f"{hit.rank:>3}. {place}  ({hit.score:.3f})", file=out)
+        print(f"     {_one_line(hit.chunk.text, SNIPPET_CHARACTERS)}", file=out)
+        print(f"     {hit.chunk.path}\n", file=out)
+    if not hits:
+        say("Nothing was found.")
+
+
+def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) -> Answer:
+    """Show an answer while it is written, or at once when it is done; return it."""
+    answer: Answer | None = None
+    for event in events:
+        match event:
+            case SourcesFound(passages=passages):
+                say(_sources_line(passages))
+            case AnswerText(text=text) if stream:
+                print(text, end="", file=out, flush=True)
+            case CitationFound(citation=citation) if stream:
+                print(citation.label, end="", file=out, flush=True)
+            case AnswerFinished(answer=answer):
+                pass
+    assert answer is not None, "a stream ends with AnswerFinished"
+    print("" if stream else answer.text, file=out)
+    _print_citations(answer.citations, out)
+    return answer
+
+
+def _print_citations(citations: Sequence[Citation], out: TextIO) -> None:
+    shown = list({(c.label, c.start, c.end): c for c in citations}.values())
+    for citation in sorted(shown, key=lambda c: c.marker):
+        doubt = "" if citation.supported else "  NOT BORNE OUT BY THE SOURCE"
+        quote = _one_line(citation.quote, QUOTE_CHARACTERS)
+        place = _place(citation.document, citation.page)
+        print(f"\n{citation.label} {place} - \u201c{quote}\u201d{doubt}", file=out)
+        print(f"    {citation.path}", file=out)
+
+
+def _sources_line(passages: Sequence[Passage]) -> str:
+    titles = list(dict.fromkeys(passage.title for passage in passages))
+    if not titles:
+        return "No source was found."
+    noun = "passage" if len(passages) == 1 else "passages"
+    return f"Found {len(passages)} {noun} in: {'; '.join(titles)}\n"
+
+
+def _place(title: str, page: int | None, heading: str = "") -> str:
+    where = title if page is None else f"{title}, p. {page}"
+    return f"{where} \u00b7 {heading}" if heading else where
+
+
+def _one_line(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "\u2026"
+
+
+# Progress and reports
+
+
+@contextlib.contextmanager
+def sync_progress() -> Iterator[Callable[[Any], None]]:
+    """A bar on a terminal, a line now and then elsewhere; takes ingest's progress."""
+    console = notes()
+    if not console.is_terminal:
+        yield _print_progress
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Looking for documents", total=None)
+
+        def show(now: Any) -> None:
+            name = _one_line(now.path.rsplit("/", 1)[-1], 40)
+            bar.update(task, description=name, completed=now.done, total=now.total)
+
+        yield show
+
+
+def _print_progress(now: Any) -> None:
+    if now.done % LINES_EVERY == 0 or now.done == now.total:
+        say(f"{now.done} of {now.total} documents")
+
+
+def report_json(report: Any) -> dict[str, Any]:
+    return dataclasses.asdict(report)
+
+
+def print_report(report: Any, out: TextIO) -> None:
+    """What a sync did, and every file that could not be read with its reason."""
+    console = Console(file=out, markup=False, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name in ("new", "changed", "moved", "removed", "unchanged"):
+        table.add_row(name, str(getattr(report, name)))
+    table.add_row("failed", str(len(report.failed)))
+    table.add_row("passages", f"{report.num_chunks} ({report.num_encoded} encoded)")
+    table.add_row("seconds", f"{report.seconds:.1f}")
+    console.print(table)
+    if report.unsupported:
+        num = len(report.unsupported)
+        console.print(f"{num} files of kinds that are not read were left out.", soft_wrap=True)
+    for failure in report.failed:
+        console.print(f"FAILED {failure.path}", soft_wrap=True)
+        console.print(f"       {failure.reason}: {failure.message}", soft_wrap=True)
+
+
+def print_status(status: dict[str, Any], out: TextIO) -> None:
+    roots = status["roots"] or ["none: run `footnote ingest FOLDER`"]
+    rows = [
+        ("index", f"{status['index']} ({num_bytes(status['bytes'])})"),
+        ("folders", "\n".join(roots)),
+        ("documents", str(status["documents"])),
+        ("passages", str(status["chunks"])),
+        ("not read", str(len(status["failures"]))),
+        ("written by", "nobody now" if status["writer"] is None else f"process {status['writer']}"),
+    ]
+    print_rows(rows, out)
+    for failure in status["failures"]:
+        print(f"  {failure['path']}\n    {failure['reason']}: {failure['message']}", file=out)
+
+
+def print_rows(rows: Iterable[Sequence[str]], out: TextIO) -> None:
+    """A table without lines; nothing in it is read as markup."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    Console(file=out, highlight=False).print(table)
+
+
+def num_bytes(size: float) -> str:
+    """A size for people: 1.2 GB."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,191 @@
+"""Settings: defaults, then a TOML file, then FOOTNOTE_* variables. Only roots read them.
+
+The file is `footnote.toml` in the working directory, or what FOOTNOTE_CONFIG names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rag.errors import SettingError
+
+PREFIX = "FOOTNOTE_"
+CONFIG_VARIABLE = "FOOTNOTE_CONFIG"
+DEFAULT_FILE = "footnote.toml"
+DEFAULT_INDEX = Path(".footnote")
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "footnote"
+
+
+def _auto_is_none(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
+def _expand_home(value: Any) -> Any:
+    return Path(value).expanduser() if isinstance(value, str | Path) and str(value) else value
+
+
+Folder = Annotated[Path, BeforeValidator(_expand_home)]
+AutoInt = Annotated[int | None, BeforeValidator(_auto_is_none)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `None` stands for "auto" where a number is meant."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    index: Folder = Field(DEFAULT_INDEX, description="the folder that holds the index")
+    cache: Folder = Field(default_factory=_default_cache, description="where models are kept")
+    log_level: Literal["error", "warning", "info", "debug"] = Field(
+        "warning", description="how much the libraries say on stderr"
+    )
+
+    encoder: str = Field("auto", description="auto, a folder, a hub id, or package:NAME")
+    generator: str = Field(
+        "auto", description="auto, none, openai:URL, a folder, a hub id, or package:NAME"
+    )
+    generator_model: str = Field("", description="the model's name at an openai: server")
+    api_key: SecretStr = Field(SecretStr(""), description="the key of an openai: server")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
+    num_threads: AutoInt = Field(None, ge=1, le=1024, description="CPU threads of the encoder")
+
+    max_model_len: AutoInt = Field(None, ge=1024, description="tokens of prompt and answer")
+    max_answer_tokens: int = Field(512, ge=16, le=32_768, description="tokens of an answer")
+    temperature: float = Field(0.0, ge=0.0, le=2.0, description="0 is repeatable")
+    tensor_parallel_size: int = Field(1, ge=1, le=64, description="GPUs that share the model")
+    gpu_memory_utilization: float = Field(
+        0.85, gt=0.0, le=0.98, description="the share of the GPU for the language model"
+    )
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
+        "auto", description="fp8 doubles the context that fits a GPU"
+    )
+
+    top_k: int = Field(10, ge=1, le=1000, description="passages that a question looks for")
+    context_tokens: AutoInt = Field(
+        None, ge=128, description="tokens of passages in a prompt; auto: few on a CPU"
+    )
+    chunk_tokens: int = Field(256, ge=32, le=8192, description="the longest chunk, in tokens")
+    max_file_mb: float = Field(200.0, gt=0, description="larger files are reported, not read")
+    debounce_ms: int = Field(1000, ge=50, le=60_000, description="rest before changes are read")
+
+    host: str = Field("127.0.0.1", min_length=1, description="where `chat` listens")
+    port: int = Field(8000, ge=0, le=65_535, description="0 takes any free port")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line over the environment over the file."""
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_mb * 1_000_000)
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """What the TOML file says; unknown keys stay in, to be refused."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # __call__ gives all values at once
+
+    def __call__(self) -> dict[str, Any]:
+        path = settings_file()
+        return {} if path is None else _read_toml(path)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once. Overrides that are None count as not given.
+
+    Raises SettingError that names the setting, where it stands, and the cure.
+    """
+    _refuse_unknown_variables(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingError("\n".join(_explain(e, given) for e in error.errors())) from None
+
+
+def settings_file() -> Path | None:
+    """The file that is read, if any. Raises SettingError if FOOTNOTE_CONFIG names none."""
+    named = os.environ.get(CONFIG_VARIABLE, "")
+    path = Path(named or DEFAULT_FILE).expanduser()
+    if path.is_file():
+        return path
+    if named:
+        raise SettingError(
+            f"{CONFIG_VARIABLE} names {named}, which is not a file. Correct it, or unset it."
+        )
+    return None
+
+
+def is_set(name: str) -> bool:
+    """Whether the file or the environment gives the setting."""
+    if os.environ.get(PREFIX + name.upper(), ""):
+        return True
+    path = settings_file()
+    return path is not None and name in _read_toml(path)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{path} cannot be read as TOML ({error}). Correct it.") from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    for variable in sorted(environment):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            hint = _did_you_mean(variable.upper(), known)
+            raise SettingError(
+                f"{variable} in the environment is not a setting of Footnote. {hint}Unset it."
+            )
+
+
+def _did_you_mean(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}? If not: " if close else ""
+
+
+def _explain(error: Any, given: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0])
+    source = _source(name, given)
+    if error["type"] == "extra_forbidden":
+        hint = _did_you_mean(name, set(Settings.model_fields))
+        return f"{source}: {name!r} is not a setting of Footnote. {hint}Remove it."
+    shown = "" if name == "api_key" else f" is {error['input']!r}, but"
+    reason = str(error["msg"])
+    about = Settings.model_fields[name].description
+    return (
+        f"{source}: {name}{shown} {reason[:1].lower()}{reason[1:]}. "
+        f"Correct it ({about}), or leave it out."
+    )
+
+
+def _source(name: str, given: Mapping[str, Any]) -> str:
+    if name in given:
+        return "On the command line"
+    variable = PREFIX + name.upper()
+    if os.environ.get(variable, ""):
+        return f"{variable} in the environment"
+    return f"In {settings_file() or DEFAULT_FILE}"

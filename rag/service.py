@@ -1,0 +1,364 @@
+"""A running Footnote: it opens its parts in the background, and keeps the index up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ingest.sync import Progress, SyncReport, remembered_roots, sync
+from ingest.watch import watch
+from rag import parts
+from rag.catalog import Catalog
+from rag.config import Settings, load_settings
+from rag.encoder import Encoder
+from rag.errors import FootnoteError, IndexStateError
+from rag.generate import Generator
+from rag.indexes import CATALOG_FILE, Indexes
+from rag.parts import Say
+from rag.pipeline import Footnote
+
+log = logging.getLogger(__name__)
+
+FIRST_SYNC_PATIENCE_SECONDS = 60.0  # questions wait that long for the first look at the folders
+LOCK_RETRY_SECONDS = 5.0
+CLOSE_PATIENCE_SECONDS = 10.0
+
+
+def say_on_stderr(line: str) -> None:
+    """One line for the person who started the program."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Service:
+    """Opens encoder, indexes and language model side by side, and answers when all are ready.
+
+    With `roots` (given, or remembered by the index when empty) it brings the index up to date
+    and, with `is_watching`, keeps it so. While another process writes to the index it follows
+    that one, and takes over afterwards. With `roots=None` it only reads. Raises IndexStateError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        say: Say = say_on_stderr,
+        *,
+        roots: Sequence[Path] | None = (),
+        is_watching: bool = True,
+        with_generator: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.catalog = _open_catalog(settings.index, create=roots is not None)
+        self.last_sync: SyncReport | None = None
+        self._say = say
+        self._roots = roots
+        self._is_watching = is_watching
+        self._lock = threading.Lock()
+        self._waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
+        if with_generator:
+            self._waiting["generator"] = "loading the language model"
+        self._ready = threading.Event()
+        self._stop = threading.Event()
+        self._error: FootnoteError | None = None
+        self._problem = ""
+        self._threads: list[threading.Thread] = []
+        self._said: set[str] = set()  # by the last sync: a failed file is named once
+        self._retired: list[Indexes] = []  # a question under way may still read them
+        self._encoder: Encoder | None = None
+        self._generator: Generator | None = None
+        self._indexes: Indexes | None = None
+        self._footnote: Footnote | None = None
+
+    # What the page and the commands use
+
+    def start(self) -> None:
+        """Begin to open everything, in the background."""
+        if self._threads:
+            return
+        jobs: list[Callable[[], None]] = [self._keep_documents]
+        if "generator" in self._waiting:
+            jobs.append(self._load_generator)
+        for job in jobs:
+            name = f"footnote-{job.__name__.strip('_')}"
+            thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
+            self._threads.append(thread)
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def footnote(self) -> Footnote:
+        """The pipeline, at the index's newest state; waits until it is ready.
+
+        Raises the error that keeps it from becoming ready.
+        """
+        self.wait()
+        assert self._footnote is not None and self._indexes is not None
+        self._indexes.catch_up()
+        return self._footnote
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until ready; False if it was not in time. Raises what went wrong instead."""
+        is_ready = self._ready.wait(timeout)
+        if self._error is not None:
+            raise type(self._error)(*self._error.args)  # each asker gets an error of its own
+        return is_ready
+
+    def state(self) -> str:
+        """One line: `ready`, or what is going on."""
+        with self._lock:
+            if self._error is not None:
+                return f"stopped: {self._error}"
+            if self._ready.is_set():
+                return "ready"
+            line = "; ".join(self._waiting.values())
+        return line[:1].upper() + line[1:]
+
+    def status(self) -> dict[str, Any]:
+        """Everything a program may want to know."""
+        indexes = self._indexes
+        return {
+            "ready": self._ready.is_set() and self._error is None,
+            "state": self.state(),
+            "problem": self._problem,
+            "generator": self._generator.name if self._generator else None,
+            "follows_another_process": bool(
+                indexes and indexes.read_only and self._roots is not None
+            ),
+            **parts.index_status(self.settings.index, remembered_roots),
+        }
+
+    def wait_closed(self) -> None:
+        """Wait until the background work has ended, or failed."""
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(1.0)  # in pieces, so that Ctrl-C is heard
+        if self._problem:
+            raise FootnoteError(self._problem)
+
+    def close(self) -> None:
+        """Stop the background work and let everything go. Questions under way end with an error."""
+        self._stop.set()
+        with self._lock:
+            if not self._ready.is_set():
+                self._error = self._error or FootnoteError("Footnote was stopped.")
+                self._ready.set()
+        for thread in self._threads:
+            thread.join(CLOSE_PATIENCE_SECONDS)
+        if self._generator is not None:
+            self._generator.close()
+        for indexes in [*self._retired, *([self._indexes] if self._indexes else [])]:
+            indexes.close()
+        self.catalog.close()
+
+    # Becoming ready
+
+    def _run(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:
+            if self._stop.is_set():
+                return
+            log.debug("%s failed", job.__name__, exc_info=True)
+            self._fail(parts.as_footnote_error(error))
+
+    def _fail(self, error: FootnoteError) -> None:
+        self._say(str(error))
+        with self._lock:
+            if self._ready.is_set():
+                self._problem = str(error)  # what is open still answers
+            else:
+                self._error = error
+                self._ready.set()
+
+    def _tell(self, part: str, line: str) -> None:
+        with self._lock:
+            if part in self._waiting:
+                self._waiting[part] = line
+
+    def _done(self, part: str) -> None:
+        with self._lock:
+            if self._waiting.pop(part, None) and not self._waiting and not self._ready.is_set():
+                self._footnote = self._make_footnote()
+                self._ready.set()
+
+    def _make_footnote(self) -> Footnote:
+        assert self._indexes is not None and self._encoder is not None
+        settings = self.settings
+        return Footnote(
+            self._indexes,
+            self._encoder,
+            self._generator,
+            top_k=settings.top_k,
+            context_tokens=parts.context_tokens(settings) if self._generator else None,
+            max_answer_tokens=settings.max_answer_tokens,
+            temperature=settings.temperature,
+        )
+
+    def _load_generator(self) -> None:
+        def say(line: str) -> None:
+            self._tell("generator", line)
+            self._say(line)
+
+        generator = parts.open_generator(self.settings, say)
+        if self._stop.is_set():  # closed meanwhile: nobody else would
+            if generator is not None:
+                generator.close()
+            return
+        self._generator = generator
+        self._done("generator")
+
+    # Keeping the documents
+
+    def _keep_documents(self) -> None:
+        def say(line: str) -> None:
+            self._tell("encoder", line)
+            self._say(line)
+
+        self._encoder = parts.open_encoder(self.settings, say)
+        self._indexes = self._open_indexes(self._encoder.dimension)
+        self._indexes.claim_encoder(self._encoder.fingerprint)
+        self._done("encoder")
+        if self._roots is None:
+            self._done("documents")
+            return
+        if self._indexes.read_only and not self._take_over(self._encoder.dimension):
+            return
+        roots = all_roots(self._roots or (), self.catalog)
+        self._sync(roots)
+        self._done("documents")
+        if self._is_watching and roots and not self._stop.is_set():
+            watch(
+                roots,
+                on_change=lambda: self._follow(roots),
+                stop=self._stop,
+                debounce_ms=self.settings.debounce_ms,
+            )
+
+    def _open_indexes(self, dimension: int) -> Indexes:
+        """As the writer if no other process is, else as its follower."""
+        if self._roots is not None:
+            try:
+                return parts.open_indexes(self.settings, dimension, read_only=False)
+            except IndexStateError:
+                holder = parts.lock_holder(self.settings.index)
+                if holder is None:
+                    raise
+                self._say(f"The process {holder} writes to the index; following it until it ends.")
+        return parts.open_indexes(self.settings, dimension, read_only=True)
+
+    def _take_over(self, dimension: int) -> bool:
+        """Follow the writer until it ends, then become it; False when stopped before."""
+        self._done("documents")
+        while not self._stop.wait(LOCK_RETRY_SECONDS):
+            if parts.lock_holder(self.settings.index) is not None:
+                continue
+            try:
+                indexes = parts.open_indexes(self.settings, dimension, read_only=False)
+            except IndexStateError:  # another follower was faster
+                continue
+            with self._lock:
+                if self._indexes is not None:
+                    self._retired.append(self._indexes)
+                self._indexes = indexes
+                if self._footnote is not None:
+                    self._footnote = self._make_footnote()
+            return True
+        return False
+
+    def _follow(self, roots: Sequence[Path]) -> None:
+        """Sync after a change; what goes wrong is said once, and tried again at the next."""
+        try:
+            self._sync(roots)
+            self._problem = ""
+        except FootnoteError as error:
+            if str(error) != self._problem:
+                self._say(str(error))
+            self._problem = str(error)
+
+    def _sync(self, roots: Sequence[Path]) -> None:
+        assert self._indexes is not None and self._encoder is not None
+        started = time.monotonic()
+
+        def progress(now: Progress) -> None:
+            self._tell("documents", f"reading documents ({now.done} of {now.total})")
+            if time.monotonic() - started > FIRST_SYNC_PATIENCE_SECONDS:
+                self._done("documents")
+
+        self.last_sync = run_sync(
+            self._indexes, self._encoder, roots, self.settings, progress, self._stop
+        )
+        for line in changes_in(self.last_sync):
+            if line not in self._said:
+                self._say(line)
+        self._said = set(changes_in(self.last_sync))
+
+
+def all_roots(given: Sequence[Path], catalog: Catalog) -> list[Path]:
+    """The folders given now, then those that the index remembers."""
+    named = [path.expanduser().resolve() for path in given]
+    return list(dict.fromkeys([*named, *map(Path, remembered_roots(catalog))]))
+
+
+def index_for(docs: Path, settings: Settings) -> Path:
+    """The index of one folder: the usual one, unless that holds other folders already."""
+    folder = docs.expanduser().resolve()
+    if not (settings.index / CATALOG_FILE).exists():
+        return settings.index
+    with closing(parts.open_catalog(settings.index)) as catalog:
+        held = [Path(root) for root in remembered_roots(catalog)]
+    if held in ([], [folder]):
+        return settings.index
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    return settings.index.with_name(f"{settings.index.name}-{folder.name}-{name}")
+
+
+def run_sync(
+    indexes: Indexes,
+    encoder: Encoder,
+    roots: Sequence[Path],
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> SyncReport:
+    """Bring the index to the folders' present state."""
+    return sync(
+        indexes,
+        encoder,
+        roots,
+        max_file_bytes=settings.max_file_bytes,
+        max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
+        progress=progress,
+        should_stop=stop.is_set if stop else None,
+    )
+
+
+def changes_in(report: SyncReport) -> list[str]:
+    """What a sync changed, for people; nothing when it changed nothing."""
+    names = ("new", "changed", "moved", "removed")
+    counts = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
+    lines = [f"Documents: {', '.join(counts)} ({report.seconds:.1f} s)"] if counts else []
+    return lines + [f"Not read: {f.path} ({f.reason}: {f.message})" for f in report.failed]
+
+
+def open_service(say: Say = say_on_stderr) -> Service:
+    """A service as the settings say; for those who start the page without the command."""
+    return Service(load_settings(), say)
+
+
+def _open_catalog(folder: Path, *, create: bool) -> Catalog:
+    """For reading; made first where it may be, so that the page can open before the index."""
+    if create and not (folder / CATALOG_FILE).exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            Catalog(folder / CATALOG_FILE).close()
+        except OSError as error:
+            raise IndexStateError(
+                f"The index {folder} cannot be made ({error}). Give another folder with --index."
+            ) from error
+    return parts.open_catalog(folder)

@@ -1,0 +1,217 @@
+"""The command as a program: real processes where that matters, fakes of the models elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import ScriptedGenerator, WordEncoder
+
+import ingest.sync
+from rag import cli, parts
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMMANDS = (
+    "ingest", "sync", "watch", "search", "ask", "chat", "status", "verify", "doctor", "models",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from test_sync import DirectReader
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: WordEncoder())
+    monkeypatch.setattr(
+        parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
+    )
+    monkeypatch.setattr(ingest.sync, "ReadingProcess", DirectReader)
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "pump.txt").write_text("The pump is blue.")
+    return folder
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code."""
+    monkeypatch.setattr(sys, "argv", ["footnote", *arguments])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_from_a_folder_to_an_answer(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "ingest", str(docs), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["new"] == 1
+    assert (docs.parent / ".footnote" / "catalog.sqlite3").exists()
+    assert run(monkeypatch, "search", "blue pump", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"query", "took_ms", "hits"}
+    assert set(found["hits"][0]) == {
+        "rank", "score", "document", "path", "title", "heading", "page", "start", "end", "text",
+    }  # fmt: skip
+    assert run(monkeypatch, "ask", "Which colour is the pump?", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {
+        "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
+    }  # fmt: skip
+    assert answer["answer"] == "The pump is blue[1]."
+    (citation,) = answer["citations"]
+    assert set(citation) == {
+        "marker", "document", "path", "page", "heading", "start", "end", "quote", "supported",
+    }  # fmt: skip
+    assert citation["path"] == str(docs / "pump.txt") and citation["supported"] is True
+    assert set(answer["usage"]) == {"prompt_tokens", "completion_tokens"}
+    assert set(answer["timings_ms"]) == {"retrieve", "first_token", "total"}
+
+
+@pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
+def test_an_answer_for_people(
+    stream: str, docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "ingest", str(docs))
+    capsys.readouterr()
+    assert run(monkeypatch, "ask", "Which colour?", stream) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The pump is blue[1].\n") and "“The pump is blue.”" in out
+    assert out.count("The pump is blue") == 2
+
+
+def test_a_refusal_has_its_own_exit_code(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "ingest", str(docs))
+    monkeypatch.setattr(parts, "open_generator", lambda s, say: ScriptedGenerator("NOT_FOUND"))
+    assert run(monkeypatch, "ask", "Who paints?") == cli.EXIT_NOTHING
+
+
+def test_files_that_cannot_be_read_are_told_and_have_an_exit_code(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (docs / "broken.pdf").write_bytes(b"not a pdf")
+    assert run(monkeypatch, "ingest", str(docs)) == cli.EXIT_SOME_FAILED
+    out = capsys.readouterr().out
+    assert f"FAILED {docs / 'broken.pdf'}" in out and "damaged" in out
+    assert run(monkeypatch, "status", "--json") == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["documents"] == 1 and status["failures"][0]["reason"] == "damaged"
+
+
+def test_sync_follows_what_was_ingested(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "ingest", str(docs))
+    (docs / "two.txt").write_text("Two.")
+    capsys.readouterr()
+    assert run(monkeypatch, "sync", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["new"], report["unchanged"]) == (1, 1)
+
+
+def test_verify_finds_and_repairs(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sqlite3
+
+    run(monkeypatch, "ingest", str(docs))
+    assert run(monkeypatch, "verify") == 0
+    with sqlite3.connect(".footnote/catalog.sqlite3") as database:
+        database.execute("DELETE FROM log")
+        database.execute("INSERT INTO log (action, chunk_id) VALUES ('delete', 1)")
+    database.close()
+    capsys.readouterr()
+    assert run(monkeypatch, "verify") == cli.EXIT_UNSOUND
+    assert "FAISS: 1 chunks of the catalog are missing" in capsys.readouterr().out
+    assert run(monkeypatch, "verify", "--repair") == 0
+    assert run(monkeypatch, "verify") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ingest", "nowhere"), "nowhere is not there"),
+        (("sync",), "footnote ingest FOLDER"),
+        (("search", "x", "--index", "none"), "none"),
+        (("status",), ".footnote"),
+    ],
+)
+def test_an_error_is_one_clean_message(
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Error: ") and message in printed.err
+    assert "Traceback" not in printed.err and printed.out == ""
+
+
+def test_wrong_usage_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "search") == 2
+    assert run(monkeypatch, "search", "x", "--top-k", "0") == 2
+
+
+def test_doctor_explains_and_models_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "doctor", "--json") in (0, 1)
+    subjects = {finding["subject"] for finding in json.loads(capsys.readouterr().out)}
+    assert {"Python", "package", "memory", "GPU", "encoder", "generator", "index"} <= subjects
+    assert run(monkeypatch, "models", "list", "--json") == 0
+    names = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
+    assert any("qwen2.5-coder-1.5b" in name for name in names)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_loads_nothing_heavy(command: str) -> None:
+    code = (
+        "import sys; from rag import cli; sys.argv = ['footnote', sys.argv[1], '--help']\n"
+        "try: cli.main()\n"
+        "finally: print('HEAVY', {'torch', 'vllm', 'chainlit', 'faiss'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "HEAVY set()" in done.stdout
+    assert "Usage:" in done.stdout and (command == "models" or "Example" in done.stdout)
+
+
+@pytest.mark.model
+def test_the_real_command_without_a_network(
+    docs: Path, tmp_path: Path, models_cache: Path, encoder_folder: str
+) -> None:
+    """In a process whose sockets are closed but for loopback: after set-up nothing is fetched."""
+    import os
+
+    code = (
+        f"import sys; sys.path[:0] = [{str(REPOSITORY)!r}, {str(REPOSITORY / 'tests')!r}]\n"
+        "import conftest\n"
+        "if __name__ == '__main__':\n"
+        "    from rag import cli; cli.main()\n"
+    )
+    (tmp_path / "main.py").write_text(code)
+    environment = {**os.environ, "FOOTNOTE_CACHE": str(models_cache), "FOOTNOTE_GENERATOR": "none"}
+
+    def call(*arguments: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "main.py", *arguments, "--json"],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert call("ingest", str(docs))["new"] == 1
+    assert call("search", "水泵是什么颜色")["hits"][0]["text"] == "The pump is blue."
+    assert call("ask", "Which colour is the pump?")["model"] == "extractive"

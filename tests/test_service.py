@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import ScriptedGenerator, WordEncoder
+
+import ingest.sync
+from ingest.sync import sync
+from rag import parts
+from rag.catalog import Catalog
+from rag.config import Settings
+from rag.errors import FootnoteError, IndexStateError, ModelError
+from rag.indexes import Indexes
+from rag.service import Service, all_roots, changes_in, index_for
+
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder and the model are fakes; everything else is real."""
+    from test_sync import DirectReader
+
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: WordEncoder())
+    monkeypatch.setattr(
+        parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
+    )
+    monkeypatch.setattr(ingest.sync, "ReadingProcess", DirectReader)
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "pump.txt").write_text("The pump is blue.")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def make(*roots: Path, lines: list[str] | None = None, **others: Any) -> Service:
+        settings = Settings(index=tmp_path / "index", debounce_ms=100)
+        said = [] if lines is None else lines
+        service = Service(settings, said.append, **({"roots": roots} | others))
+        started.append(service)
+        service.start()
+        return service
+
+    yield make
+    for service in started:
+        service.close()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread does; fail loudly when it does not."""
+    tick = threading.Event()
+    for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        if condition():
+            return
+        tick.wait(0.05)
+    raise AssertionError("it did not happen")
+
+
+def test_indexes_and_answers(start: Callable[..., Service], docs: Path) -> None:
+    lines: list[str] = []
+    service = start(docs, lines=lines)
+    answer = service.footnote.ask("Which colour is the pump?")
+    assert answer.text == "The pump is blue[1]."
+    assert service.state() == "ready"
+    status = service.status()
+    assert (status["ready"], status["documents"], status["generator"]) == (True, 1, "scripted")
+    assert status["roots"] == [str(docs)] and status["problem"] == ""
+    assert any(line.startswith("Documents: 1 new") for line in lines)
+
+
+def test_follows_the_folder(start: Callable[..., Service], docs: Path) -> None:
+    service = start(docs)
+    (docs / "cat.txt").write_text("Cats sleep in warm places.")
+
+    def paths() -> list[str]:
+        return [Path(hit.chunk.path).name for hit in service.footnote.search("cats pump", 5)]
+
+    eventually(lambda: sorted(paths()) == ["cat.txt", "pump.txt"])
+    (docs / "pump.txt").rename(docs / "engine.txt")
+    eventually(lambda: sorted(paths()) == ["cat.txt", "engine.txt"])
+    (docs / "engine.txt").unlink()
+    eventually(lambda: paths() == ["cat.txt"])
+    (docs / "cat.txt").write_text("Dogs bark at the moon every night.")
+    eventually(lambda: "Dogs" in "".join(h.chunk.text for h in service.footnote.search("dogs", 5)))
+
+
+def test_remembers_its_folders(start: Callable[..., Service], docs: Path, tmp_path: Path) -> None:
+    start(docs).wait(PATIENCE_SECONDS)
+    start(docs).close()
+    service = start(is_watching=False)
+    service.wait(PATIENCE_SECONDS)
+    assert service.status()["roots"] == [str(docs)]
+
+
+def test_a_second_process_follows_the_first_and_takes_over(
+    start: Callable[..., Service], docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.service.LOCK_RETRY_SECONDS", 0.05)
+    encoder = WordEncoder()
+    with Indexes(tmp_path / "index", dimension=1024, read_only=False) as writer:
+        sync(writer, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+        service = start()
+        assert len(service.footnote.search("pump", 5)) == 1
+        assert service.status()["follows_another_process"]
+        (docs / "two.txt").write_text("A second pump.")
+        sync(writer, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+        assert len(service.footnote.search("pump", 5)) == 2
+    eventually(lambda: not service.status()["follows_another_process"])
+    (docs / "three.txt").write_text("A third pump.")
+    eventually(lambda: len(service.footnote.search("pump", 5)) == 3)
+
+
+def test_reading_only_needs_an_index(start: Callable[..., Service], docs: Path) -> None:
+    with pytest.raises(IndexStateError):
+        start(roots=None)
+    start(docs).wait(PATIENCE_SECONDS)
+    assert start(roots=None, with_generator=False).footnote.search("pump", 5)
+
+
+def test_a_part_that_cannot_be_opened_is_told_to_everyone_who_asks(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(settings: Settings, say: parts.Say) -> None:
+        raise ModelError("no weights")
+
+    monkeypatch.setattr(parts, "open_encoder", fail)
+    lines: list[str] = []
+    service = start(docs, lines=lines)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="no weights"):
+            assert service.footnote
+    assert service.state() == "stopped: no weights" and lines == ["no weights"]
+
+
+def test_an_unexpected_failure_is_one_clean_message(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: 1 / 0)
+    with pytest.raises(FootnoteError, match="doctor"):
+        start(docs).wait(PATIENCE_SECONDS)
+
+
+def test_closing_while_loading_ends_those_who_wait(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def slow(settings: Settings, say: parts.Say) -> WordEncoder:
+        gate.wait(PATIENCE_SECONDS)
+        return WordEncoder()
+
+    monkeypatch.setattr(parts, "open_encoder", slow)
+    service = start(docs)
+    assert not service.wait(0.01)
+    closer = threading.Thread(target=service.close)
+    closer.start()
+    with pytest.raises(FootnoteError, match="stopped"):
+        service.wait(PATIENCE_SECONDS)
+    gate.set()
+    closer.join(PATIENCE_SECONDS)
+
+
+def test_another_folder_gets_an_index_of_its_own(
+    start: Callable[..., Service], docs: Path, tmp_path: Path
+) -> None:
+    settings = Settings(index=tmp_path / "index")
+    assert index_for(docs, settings) == tmp_path / "index"
+    start(docs).wait(PATIENCE_SECONDS)
+    assert index_for(docs, settings) == tmp_path / "index"
+    other = index_for(tmp_path / "more", settings)
+    assert other.parent == tmp_path and other.name.startswith("index-more-")
+    with Catalog(tmp_path / "index" / "catalog.sqlite3", read_only=True) as catalog:
+        assert all_roots([tmp_path], catalog) == [tmp_path, docs]
+
+
+def test_what_changed_in_words() -> None:
+    report = ingest.sync.SyncReport(new=2, removed=1, seconds=1.25)
+    report.failed.append(ingest.sync.Failure("/a.pdf", "damaged", "/a.pdf: broken"))
+    assert changes_in(report) == [
+        "Documents: 2 new, 1 removed (1.2 s)",
+        "Not read: /a.pdf (damaged: /a.pdf: broken)",
+    ]
+    assert changes_in(ingest.sync.SyncReport(unchanged=5)) == []
