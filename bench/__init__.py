@@ -1,0 +1,1 @@
+"""Commands that measure: each prints its figures and writes them to bench/results/."""
