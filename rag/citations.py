@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from rag.prompt import is_refusal
+from rag.prompt import NOT_FOUND, is_refusal
 from rag.types import AnswerText, Citation, CitationFound
 
 UNCITED = "[?]"  # follows a statement that no source bears out
@@ -77,6 +77,8 @@ class CitationParser:
                 if not is_last and FENCE.startswith(self._held):
                     break
                 pieces += self._take_until_fence()
+            elif self._held.startswith(NOT_FOUND):  # said besides an answer, it says nothing
+                self._held = self._held[len(NOT_FOUND) :]
             elif marker := _MARKER.match(self._held):
                 numbers = [int(n) for n in re.findall(r"\d+", marker[1])]
                 self._numbers = [*(self._numbers or []), *numbers]
@@ -92,7 +94,8 @@ class CitationParser:
         rest = self._held.lstrip(" \t")
         if not rest:
             return True
-        return bool(_MAY_BE_MARKER.match(rest)) or FENCE.startswith(self._held)
+        may_be_word = FENCE.startswith(self._held) or NOT_FOUND.startswith(rest)
+        return may_be_word or bool(_MAY_BE_MARKER.match(rest))
 
     def _take_character(self) -> list[Piece]:
         if self._held[0] in " \t":

@@ -51,6 +51,8 @@ def parse(*pieces: str) -> tuple[str, Sources]:
         ("It is plainly wrong [2].", "It is plainly wrong[2?]."),
         ("It is fact1. And more fact2.", "It is fact1.[1] And more fact2.[2]"),
         ("Nothing bears this out.", "Nothing bears this out.[?]"),
+        ("It is fact1 [1]. NOT_FOUND", "It is fact1[1]. "),
+        ("It is fact1, NOT so [1].", "It is fact1, NOT so[1]."),
         ("See a[1] in `x`?", "See a[1?] in `x`?"),
         ("```\na[1] = 2\n```", "```\na[1] = 2\n```"),
         ("An array [1, a] of fact1 [1].", "An array [1, a] of fact1[1]."),
@@ -68,7 +70,8 @@ def test_examples(text: str, expected: str | None) -> None:
     st.lists(
         st.sampled_from(
             ["fact1 is so", " [1]", ".", "。", " ", "\n", "[2", "]", "[1, 2]", "【3】", "```",
-             "[x]", "[Sou", "rce 1]", "- ", "but fact2", "`", "1.5", "[9]", "来源"]
+             "[x]", "[Sou", "rce 1]", "- ", "but fact2", "`", "1.5", "[9]", "来源", "NOT_",
+             "FOUND"]
         ),
         max_size=25,
     ),
