@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,6 +106,7 @@ class _Sync:
         self._should_stop = should_stop or (lambda: False)
         self._report = SyncReport()
         self._pending: list[_Pending] = []
+        self._renamed: set[str] = set()  # moved to another name: read again
 
     def run(self, roots: Sequence[Path], max_file_bytes: int) -> SyncReport:
         started = time.monotonic()
@@ -171,17 +172,20 @@ class _Sync:
         for path in failures:
             if path not in found.files and _is_under(path, covered):
                 self._catalog.delete_failure(path)
-        return self._follow_moves(gone, to_read, is_stale)
+        return self._follow_moves(gone, to_read, documents.keys(), is_stale)
 
     def _follow_moves(
-        self, gone: Sequence[StoredDocument], to_read: list[FoundFile], is_stale: bool
+        self,
+        gone: Sequence[StoredDocument],
+        to_read: list[FoundFile],
+        known: Set[str],
+        is_stale: bool,
     ) -> list[FoundFile]:
         """A vanished document whose content stands elsewhere has moved; the others are removed."""
         by_hash: dict[str, list[StoredDocument]] = {}
         for document in gone:
             by_hash.setdefault(document.content_hash, []).append(document)
         sizes = {document.size for document in gone}
-        known = {document.path for document in self._catalog.documents()}
         rest = []
         for file in to_read:
             moved = None
@@ -199,11 +203,10 @@ class _Sync:
             else:  # its name may be its title: read it again; the same text has its vectors
                 self._catalog.move_document(moved.path, file.path, UNTRUSTED_MTIME)
                 rest.append(file)
-                self._report.changed -= 1  # it counts as moved alone
+                self._renamed.add(file.path)
         for document in (d for left in by_hash.values() for d in left):
             self._catalog.delete_document(document.path)
             self._report.removed += 1
-        self._renamed = {f.path for f in rest} & {d.path for d in self._catalog.documents()} - known
         return rest
 
     # Reading and encoding
@@ -244,7 +247,9 @@ class _Sync:
         keys = [embedding_key(self._encoder, chunk.context, chunk.text) for chunk in chunks]
         if document is None:
             self._report.new += 1
-        elif is_same and file.path not in self._renamed:
+        elif file.path in self._renamed:
+            pass  # counted as moved
+        elif is_same:
             self._report.unchanged += 1
         else:
             self._report.changed += 1

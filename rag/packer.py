@@ -53,7 +53,7 @@ def pack(
         room = min(room, context_tokens)
     chosen, left_out = _choose(hits, room, generator.count_tokens)
     while True:
-        passages = join_chunks([hit.chunk for hit in chosen], chosen, catalog)
+        passages = join_chunks(chosen, catalog)
         messages = build_messages(question, passages, kept)
         num_tokens = generator.count_chat_tokens(messages)
         if num_tokens <= budget or not chosen:
@@ -89,12 +89,11 @@ def _choose(
     return chosen, left_out
 
 
-def join_chunks(
-    chunks: Sequence[StoredChunk], hits: Sequence[Hit], catalog: Catalog
-) -> list[Passage]:
+def join_chunks(hits: Sequence[Hit], catalog: Catalog) -> list[Passage]:
     """Passages in the order of their best hit; chunks that touch each other make one."""
     score = {hit.chunk.chunk_id: hit.score for hit in hits}
-    order = {chunk.chunk_id: position for position, chunk in enumerate(chunks)}
+    order = {hit.chunk.chunk_id: position for position, hit in enumerate(hits)}
+    chunks = [hit.chunk for hit in hits]
     runs: list[list[StoredChunk]] = []
     sorted_chunks = sorted(chunks, key=lambda c: (c.document_id, c.ordinal))
     for before, chunk in pairwise([None, *sorted_chunks]):

@@ -92,7 +92,7 @@ class Footnote:
     def _pack(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Packed:
         catalog = self._indexes.catalog
         if self._generator is None:
-            passages = join_chunks([hit.chunk for hit in hits], hits, catalog)
+            passages = join_chunks(hits, catalog)
             return Packed(tuple(passages), (), 0, ())
         return pack(
             question,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from rag.encoder import Encoder, Vectors
 from rag.language import detect_language
@@ -54,7 +52,9 @@ class SupportChecker:
         self._frequency = Counter(
             token for sets in self._tokens.values() for one in sets for token in one
         )
+        self._numbers = {p.number: numbers_in(f"{p.title} {p.heading} {p.text}") for p in passages}
         self._vectors: dict[int, Vectors] = {}
+        self._last: tuple[str, Vectors] | None = None
 
     def cite(self, statement: str, numbers: Sequence[int]) -> list[Citation]:
         """One citation for each of the numbers that exist, checked together.
@@ -62,8 +62,9 @@ class SupportChecker:
         If they do not bear the statement out but another passage does, or does far better, that
         one is cited.
         """
-        found = [self._bind(statement, n) for n in dict.fromkeys(numbers) if n in self._passages]
-        other = self._best(statement)
+        bound = self._bind_all(statement)
+        found = [bound[n] for n in dict.fromkeys(numbers) if n in bound]
+        other = self._best(statement, bound)
         best = max((one.score for one in found), default=0.0)
         is_supported = bool(found) and self._is_supported(statement, found)
         if other and (not is_supported or other.score > best + FAR_BETTER):
@@ -73,18 +74,18 @@ class SupportChecker:
 
     def attribute(self, statement: str) -> Citation | None:
         """The citation of whichever passage bears the statement out; None if none does."""
-        best = self._best(statement)
+        best = self._best(statement, self._bind_all(statement))
         return _citation(best, True) if best else None
 
-    def _best(self, statement: str) -> Support | None:
-        found = (self._bind(statement, number) for number in self._passages)
-        supported = [one for one in found if self._is_supported(statement, [one])]
+    def _bind_all(self, statement: str) -> dict[int, Support]:
+        return {number: self._bind(statement, number) for number in self._passages}
+
+    def _best(self, statement: str, bound: Mapping[int, Support]) -> Support | None:
+        supported = [one for one in bound.values() if self._is_supported(statement, [one])]
         return max(supported, key=lambda one: one.score, default=None)
 
     def _is_supported(self, statement: str, found: Sequence[Support]) -> bool:
-        known: set[str] = set()
-        for one in found:
-            known |= numbers_in(f"{one.passage.title} {one.passage.heading} {one.passage.text}")
+        known = set().union(*(self._numbers[one.passage.number] for one in found))
         return digits_in(statement) <= known and any(one.is_close for one in found)
 
     def _bind(self, statement: str, number: int) -> Support:
@@ -133,9 +134,8 @@ class SupportChecker:
         return similarities
 
     def _statement_vector(self, statement: str) -> Vectors:
-        if getattr(self, "_last", None) is None or self._last[0] != statement:
-            vector: Vectors = np.asarray(self._encoder.encode_queries([statement])[0])
-            self._last: tuple[str, Vectors] = (statement, vector)
+        if self._last is None or self._last[0] != statement:
+            self._last = statement, self._encoder.encode_queries([statement])[0]
         return self._last[1]
 
 

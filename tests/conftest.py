@@ -87,3 +87,18 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith("FOOTNOTE_") and name not in ("FOOTNOTE_CACHE", "FOOTNOTE_PAGE_URL"):
             monkeypatch.delenv(name)
     yield
+
+
+@pytest.fixture
+def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder and the model are fakes; everything else is real."""
+    from fakes import ScriptedGenerator, WordEncoder
+    from test_sync import DirectReader
+
+    from rag import parts
+
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: WordEncoder())
+    monkeypatch.setattr(
+        parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
+    )
+    monkeypatch.setattr("ingest.sync.ReadingProcess", DirectReader)

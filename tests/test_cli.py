@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ScriptedGenerator, WordEncoder
+from fakes import ScriptedGenerator
 
-import ingest.sync
 from rag import cli, parts
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -21,15 +20,8 @@ COMMANDS = (
 
 
 @pytest.fixture(autouse=True)
-def _fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from test_sync import DirectReader
-
+def _elsewhere(fake_models: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: WordEncoder())
-    monkeypatch.setattr(
-        parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
-    )
-    monkeypatch.setattr(ingest.sync, "ReadingProcess", DirectReader)
 
 
 @pytest.fixture

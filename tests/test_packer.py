@@ -61,7 +61,7 @@ def test_passages_are_numbered_in_the_order_of_their_hits(catalog: Catalog) -> N
 
 def test_neighbours_are_joined_only_below_one_heading(catalog: Catalog) -> None:
     found = hits(catalog, (0, 1), (0, 2))
-    assert len(join_chunks([h.chunk for h in found], found, catalog)) == 2
+    assert len(join_chunks(found, catalog)) == 2
 
 
 picks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 7)), unique=True, max_size=16)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ScriptedGenerator, WordEncoder
+from fakes import WordEncoder
 
 import ingest.sync
 from ingest.sync import sync
@@ -20,16 +20,7 @@ from rag.service import Service, all_roots, changes_in, index_for
 PATIENCE_SECONDS = 60.0
 
 
-@pytest.fixture(autouse=True)
-def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The encoder and the model are fakes; everything else is real."""
-    from test_sync import DirectReader
-
-    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: WordEncoder())
-    monkeypatch.setattr(
-        parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
-    )
-    monkeypatch.setattr(ingest.sync, "ReadingProcess", DirectReader)
+pytestmark = pytest.mark.usefixtures("fake_models")
 
 
 @pytest.fixture
