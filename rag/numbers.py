@@ -44,8 +44,8 @@ _WORDS = {
 } | {
     word: number
     for number, word in zip(
-        range(30, 110, 10),
-        ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"],
+        range(30, 100, 10),
+        ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
         strict=True,
     )
 }
@@ -67,6 +67,20 @@ _MONTH_NUMBERS = {name: n for n, name in enumerate(_MONTHS, 1)} | {
     name[:3]: n for n, name in enumerate(_MONTHS, 1) if name != "may"
 }
 _WORD = re.compile(r"[a-z]+")
+_LARGE_WORDS = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_PHRASE = re.compile(
+    rf"\b(?:{'|'.join(_WORDS)})"
+    rf"(?:(?:[\s-]+|\s+and\s+)(?:{'|'.join([*_WORDS, *_LARGE_WORDS])}))*\b"
+)
+_PRONOUNS = {"0", "1"}  # "one of them" and "zero" tell no figure
+_DATED_MONTH = re.compile(
+    rf"\b({'|'.join([*_MONTHS, *_MONTH_NUMBERS])})\b\.?,?\s*(?=\d)"
+    rf"|(?<=\d)(?:st|nd|rd|th)?\s+(?:of\s+)?({'|'.join([*_MONTHS, *_MONTH_NUMBERS])})\b"
+)
+_HAN_FIGURE = re.compile(
+    r"(?:十|[一二两三四五六七八九][十百千万亿])[零〇一二两三四五六七八九十百千万亿]*"
+    r"|[零〇一二三四五六七八九]{3,}"
+)
 
 
 def digits_in(text: str) -> set[str]:
@@ -75,11 +89,26 @@ def digits_in(text: str) -> set[str]:
     return {_plain(found) for found in _DIGITS.findall(folded)}
 
 
+def figures_in(text: str) -> set[str]:
+    """The numbers that a statement claims: what is surely meant as one, in digits or words.
+
+    Months beside a number count by theirs. `one` and single Chinese numerals are left out: they
+    are more often part of a word.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    found = {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)} - _PRONOUNS
+    months = (before or after for before, after in _DATED_MONTH.findall(folded))
+    found |= {str(_MONTH_NUMBERS[name]) for name in months}
+    runs = (run for run in _HAN_FIGURE.findall(folded) if len(run) > 1)
+    return digits_in(folded) | found | {str(_han_value(run)) for run in runs}
+
+
 def numbers_in(text: str) -> set[str]:
     """Every number of a text: in digits, Chinese numerals, English words, and months as 1-12."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found = digits_in(folded)
     found |= {str(_han_value(run)) for run in _HAN_NUMBER.findall(folded)}
+    found |= {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)}
     for word in _WORD.findall(folded):
         for table in (_WORDS, _MONTH_NUMBERS):
             if word in table:
@@ -93,6 +122,19 @@ def _plain(number: str) -> str:
     fraction = fraction.rstrip("0")
     whole = whole.lstrip("0") or "0"
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def _english_value(phrase: str) -> int:
+    """The value of number words that follow each other: two hundred and fifty-one is 251."""
+    total = section = 0
+    for word in _WORD.findall(phrase):
+        if word == "hundred":
+            section = (section or 1) * 100
+        elif word in _LARGE_WORDS:
+            total, section = total + (section or 1) * _LARGE_WORDS[word], 0
+        elif word in _WORDS:
+            section += _WORDS[word]
+    return total + section
 
 
 def _han_value(run: str) -> int:

@@ -6,20 +6,22 @@ import time
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 
-from rag.citations import UNCITED, CitationParser
+from rag.citations import UNCITED, CitationParser, Piece
 from rag.encoder import Encoder
 from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
 from rag.indexes import Indexes
 from rag.packer import Packed, join_chunks, pack
-from rag.prompt import build_messages, is_refusal, may_become_refusal, refusal
+from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal, refusal
 from rag.retriever import Retriever
+from rag.self_check import answers_question
 from rag.support import SupportChecker
 from rag.types import (
     Answer,
     AnswerEvent,
     AnswerFinished,
     AnswerText,
+    Citation,
     CitationFound,
     Hit,
     Message,
@@ -109,38 +111,82 @@ class Footnote:
         if not text:
             yield from run.abstain()
             return
-        parser = CitationParser(SupportChecker(run.passages, self._encoder, run.question))
+        parser = self._parser(run)
         yield from run.take([*parser.feed(text), *parser.finish()])
 
     def _write(
         self, run: _Run, packed: Packed, generator: Generator
     ) -> Iteration[AnswerEvent, None, None]:
+        """The model's answer, checked; after a refusal, a second attempt that must convince."""
         messages = build_messages(run.question, packed.passages, packed.history)
+        is_answer = yield from self._first_attempt(run, messages, generator)
+        if not is_answer:
+            pieces = self._second_attempt(run, messages, generator)
+            yield from run.take(pieces) if pieces else run.abstain()
+            return
+        borne_out = [citation for citation in run.citations() if citation.supported]
+        if borne_out and not self._answers(run, borne_out, generator):
+            yield from run.refuse_after_all()
+
+    def _first_attempt(
+        self, run: _Run, messages: Sequence[Message], generator: Generator
+    ) -> Iteration[AnswerEvent, None, bool]:
+        """Stream what the model writes; False, with nothing shown, if that is a refusal."""
+        parser = self._parser(run)
+        opening, is_open = "", False
+        for text in self._generate(run, messages, generator):
+            if not is_open:
+                opening += text
+                if may_become_refusal(opening):
+                    continue
+                is_open, text = True, opening
+            yield from run.take(parser.feed(text))
+        if not is_open:
+            if is_refusal(opening) or not opening.strip():
+                return False
+            yield from run.take(parser.feed(opening))
+        yield from run.take(parser.finish())
+        yield from run.end_refused()
+        return True
+
+    def _second_attempt(
+        self, run: _Run, messages: Sequence[Message], generator: Generator
+    ) -> list[Piece]:
+        """What the model writes when it may not refuse, if that is borne out; else nothing."""
+        text = "".join(self._generate(run, messages, generator, avoid=NOT_FOUND))
+        if is_refusal(text):
+            return []
+        parser = self._parser(run)
+        pieces = [*parser.feed(text), *parser.finish()]
+        is_marked = any(isinstance(p, AnswerText) and UNCITED in p.text for p in pieces)
+        found = parser.citations
+        is_sound = bool(found) and not is_marked and all(c.supported for c in found)
+        return pieces if is_sound and self._answers(run, found, generator) else []
+
+    def _generate(
+        self, run: _Run, messages: Sequence[Message], generator: Generator, avoid: str = ""
+    ) -> Iteration[str, None, None]:
         generation = generator.generate(
-            messages, max_tokens=self._max_answer_tokens, temperature=self._temperature
+            messages,
+            max_tokens=self._max_answer_tokens,
+            temperature=self._temperature,
+            avoid=avoid,
         )
-        parser = CitationParser(SupportChecker(packed.passages, self._encoder, run.question))
         try:
-            opening = ""
-            is_open = False
             for text in generation:
                 run.tick()
-                if not is_open:
-                    opening += text
-                    if may_become_refusal(opening):
-                        continue
-                    is_open, text = True, opening
-                yield from run.take(parser.feed(text))
-            if not is_open:
-                if is_refusal(opening) or not opening.strip():
-                    yield from run.abstain()
-                    return
-                yield from run.take(parser.feed(opening))
-            yield from run.take(parser.finish())
-            yield from run.end_refused()
+                yield text
         finally:
             generation.close()
             run.count(generation)
+
+    def _answers(self, run: _Run, citations: Sequence[Citation], generator: Generator) -> bool:
+        """Whether the quotes answer the question, as it stands with the one before it."""
+        question = next(iter(follow_up(run.question, run.history)), run.question)
+        return answers_question(generator, question, citations, run.passages)
+
+    def _parser(self, run: _Run) -> CitationParser:
+        return CitationParser(SupportChecker(run.passages, self._encoder, run.question))
 
 
 class _Run:
@@ -182,16 +228,25 @@ class _Run:
         A refusal in the model's own words counts as one too.
         """
         text = "".join(piece.text for piece in self._pieces if isinstance(piece, AnswerText))
-        cited = [piece.citation for piece in self._pieces if isinstance(piece, CitationFound)]
+        cited = self.citations()
         if any(citation.supported for citation in cited):
             return
         self._abstained = is_refusal(text)
         if not self._abstained and (cited or UNCITED in text):
-            self._abstained = True
-            yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
+            yield from self.refuse_after_all()
+
+    def refuse_after_all(self) -> Iteration[AnswerEvent, None, None]:
+        """What was shown stands; that it is no answer is said below it."""
+        self._abstained = True
+        yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
+
+    def citations(self) -> list[Citation]:
+        return [piece.citation for piece in self._pieces if isinstance(piece, CitationFound)]
 
     def count(self, generation: Generation) -> None:
-        self._tokens = (generation.prompt_tokens, generation.completion_tokens)
+        """Add up what was read and written; the same prompt asked again is read from a cache."""
+        written = self._tokens[1] + generation.completion_tokens
+        self._tokens = (generation.prompt_tokens, written)
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
@@ -206,7 +261,7 @@ class _Run:
             question=self.question,
             text=text.strip(),
             abstained=self._abstained,
-            citations=tuple(p.citation for p in self._pieces if isinstance(p, CitationFound)),
+            citations=tuple(self.citations()),
             passages=self.passages,
             hits=self._hits,
             prompt_tokens=self._tokens[0],

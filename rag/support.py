@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.encoder import Encoder, Vectors
 from rag.language import detect_language
 from rag.lexical import tokenize
-from rag.numbers import digits_in, numbers_in
+from rag.numbers import figures_in, numbers_in
 from rag.sentences import split_sentences
 from rag.types import Citation, Passage
 
@@ -86,14 +86,14 @@ class SupportChecker:
 
     def _is_supported(self, statement: str, found: Sequence[Support]) -> bool:
         known = set().union(*(self._numbers[one.passage.number] for one in found))
-        return digits_in(statement) <= known and any(one.is_close for one in found)
+        return figures_in(statement) <= known and any(one.is_close for one in found)
 
     def _bind(self, statement: str, number: int) -> Support:
         passage, spans = self._passages[number], self._sentences[number]
         if not spans:
             return Support(passage, 0, len(passage.text), 0.0, False)
         words = set(tokenize(statement))
-        figures = digits_in(statement)
+        figures = figures_in(statement)
         is_foreign = detect_language(statement) != detect_language(passage.text)
         meaning = self._similarities(statement, number)
         best, best_score, is_close = (0, 1), -1.0, False

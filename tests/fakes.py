@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rag import self_check
 from rag.types import Message, Passage
 
 # A word, one character of an unspaced script, or one sign.
@@ -86,18 +87,28 @@ class ScriptedGeneration:
 
 
 class ScriptedGenerator:
-    """Answers with the next text of a script; a word is a token, a turn costs four more."""
+    """Answers with the next text of a script; a word is a token, a turn costs four more.
+
+    `verdict` is its word on whether quotes answer a question; that takes nothing of the script.
+    """
 
     name = "scripted"
 
     def __init__(
-        self, *script: str, max_model_len: int = 4000, error: Exception | None = None
+        self,
+        *script: str,
+        max_model_len: int = 4000,
+        error: Exception | None = None,
+        verdict: str = "Yes",
     ) -> None:
         self.max_model_len = max_model_len
         self.prompts: list[list[Message]] = []
+        self.checks: list[list[Message]] = []
+        self.avoided: list[str] = []
         self.generations: list[ScriptedGeneration] = []
         self._script = list(script)
         self._error = error
+        self._verdict = verdict
 
     def count_tokens(self, text: str) -> int:
         return len(_TOKENS.findall(text))
@@ -106,10 +117,19 @@ class ScriptedGenerator:
         return 4 + sum(4 + self.count_tokens(message.content) for message in messages)
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        avoid: str = "",
     ) -> ScriptedGeneration:
         num_tokens = self.count_chat_tokens(messages)
         assert num_tokens + max_tokens <= self.max_model_len
+        if messages[0].content == self_check.SYSTEM:
+            self.checks.append(list(messages))
+            return ScriptedGeneration(self._verdict, num_tokens, None)
+        self.avoided.append(avoid)
         self.prompts.append(list(messages))
         text = self._script[min(len(self.prompts), len(self._script)) - 1]
         self.generations.append(ScriptedGeneration(text, num_tokens, self._error))

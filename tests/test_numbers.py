@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.numbers import digits_in, numbers_in
+from rag.numbers import digits_in, figures_in, numbers_in
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,25 @@ def test_digits(text: str, expected: set[str]) -> None:
 )
 def test_numbers_in_words(text: str, number: str) -> None:
     assert number in numbers_in(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("thirty-one days", {"31"}),
+        ("two hundred and fifty thousand", {"250000"}),
+        ("within three working days and 22 hours", {"3", "22"}),
+        ("one of them may be second to none", set()),
+        ("1.8 million", {"1.8"}),
+        ("March 3rd, 2025", {"3", "2025"}),
+        ("the 4th of May", {"4", "5"}),
+        ("they march in may", set()),
+        ("一千四百升", {"1400"}),
+        ("二十四个月", {"24"}),
+        ("二〇二六年", {"2026"}),
+        ("十分重要，万一，千万不要，一些", set()),
+    ],
+)
+def test_figures_that_a_statement_claims(text: str, figures: set[str]) -> None:
+    assert figures_in(text) == figures
+    assert figures <= numbers_in(text)

@@ -29,7 +29,7 @@ def generator(
 
     arguments = {"max_model_len": 1000} | others
     return OpenAIGenerator(
-        "http://127.0.0.1:9/v1/", "qwen", "secret", None,
+        "http://127.0.0.1:9/v1/", "qwen", "secret", arguments.pop("tokenizer", None),
         transport=httpx.MockTransport(handle), **arguments,
     )  # fmt: skip
 
@@ -53,6 +53,38 @@ def test_streams_and_takes_the_servers_counts() -> None:
     assert body["messages"][1] == {"role": "user", "content": "你好 world"}
     assert (body["model"], body["max_tokens"], body["temperature"]) == ("qwen", 7, 0.5)
     assert body["stream"] is True and body["stream_options"] == {"include_usage": True}
+
+
+class LetterTokenizer:
+    """A letter is a token."""
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) for letter in text]
+
+    def encode_chat(self, messages: list[Message]) -> list[int]:
+        return [token for message in messages for token in self.encode(message.content)]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "avoid", "bias"),
+    [
+        (LetterTokenizer(), "NO", {str(ord("N")): -100}),
+        (LetterTokenizer(), "", None),
+        (None, "NO", None),
+    ],
+)
+def test_what_is_avoided_is_told_where_the_tokens_are_known(
+    tokenizer: LetterTokenizer | None, avoid: str, bias: dict[str, int] | None
+) -> None:
+    asked: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content).get("logit_bias"))
+        return httpx.Response(200, text=event("Yes", "stop"))
+
+    made = generator(answer, tokenizer=tokenizer)
+    assert list(made.generate(MESSAGES, max_tokens=5, avoid=avoid)) == ["Yes"]
+    assert asked == [bias]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,48 @@ def test_a_refusal_is_in_the_questions_language(
     assert answer.citations == ()
 
 
+def test_a_refusal_is_taken_back_for_an_answer_that_convinces(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, NOT_FOUND, "The warranty of the pump lasts two years [1].")
+    answer = footnote.ask("How long is the warranty of the pump?")
+    assert answer.text == "The warranty of the pump lasts two years[1]." and not answer.abstained
+    assert generator.avoided == ["", NOT_FOUND] and len(generator.checks) == 1
+    assert generator.prompts[0] == generator.prompts[1]  # the engine knows the prompt already
+    assert answer.completion_tokens == sum(g.completion_tokens for g in generator.generations)
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict"),
+    [
+        ("The warranty of the pump lasts two years [1].", "No"),
+        ("The warranty of the pump lasts nine years [1].", "Yes"),
+        ("The warranty of the pump lasts two years [1]. Bananas grow on remote islands.", "Yes"),
+        ("Yes", "Yes"),
+        (NOT_FOUND, "Yes"),
+    ],
+)
+def test_a_second_attempt_that_does_not_convince_shows_nothing(
+    second: str, verdict: str, indexes: Indexes
+) -> None:
+    footnote, _ = make(indexes, NOT_FOUND, second, verdict=verdict)
+    answer = footnote.ask("How long is the warranty of the pump?")
+    assert answer.abstained and answer.citations == ()
+    assert answer.text == "The documents do not hold an answer to this question."
+
+
+def test_quotes_that_do_not_answer_end_in_a_refusal(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The pump holds 1400 litres [1].", verdict="No")
+    answer = footnote.ask("How heavy is the pump?")
+    assert answer.abstained and answer.text.startswith("The pump holds 1400 litres[1].\n\nThe doc")
+    assert "1400 litres" in generator.checks[0][-1].content
+
+
+def test_a_follow_up_is_checked_with_what_it_leans_on(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The warranty lasts two years [1].")
+    history = [Message("user", "What about the pump?"), Message("assistant", "It holds water.")]
+    footnote.ask("And its warranty?", history)
+    assert "Question: What about the pump? And its warranty?" in generator.checks[0][-1].content
+
+
 def test_a_refusal_is_never_shown_in_part(indexes: Indexes) -> None:
     footnote, _ = make(indexes, NOT_FOUND)
     texts = [e.text for e in footnote.stream("Who paints?") if isinstance(e, AnswerText)]

@@ -13,6 +13,7 @@ import rag.generate.vllm
 from rag.errors import GenerationError, ModelError, SettingError
 from rag.generate.vllm import (
     Delta,
+    Request,
     VllmGenerator,
     VllmOptions,
     engine_arguments,
@@ -103,17 +104,22 @@ class LetterEngine:
         self.arguments = arguments
         self.written: dict[str, list[int]] = {}  # request -> [letters so far, letters wanted]
         self.log: list[str] = []
+        self.avoided: list[tuple[int, ...]] = []
         self.fail = False
         self.gate: threading.Semaphore | None = None
         self.is_closed = False
         self.threads = {threading.get_ident()}
 
-    def add(self, request_id: str, ids: list[int], max_tokens: int, temperature: float) -> None:
+    def add(self, request: Request) -> None:
         self.threads.add(threading.get_ident())
-        if temperature > 1.5:
+        if request.temperature > 1.5:
             raise ValueError("too hot")
-        self.written[request_id] = [0, max_tokens]
-        self.log.append(f"add {request_id} {len(ids)} {max_tokens} {temperature}")
+        self.written[request.request_id] = [0, request.max_tokens]
+        num_tokens = len(request.ids)
+        self.log.append(
+            f"add {request.request_id} {num_tokens} {request.max_tokens} {request.temperature}"
+        )
+        self.avoided.append(request.avoided)
 
     def abort(self, request_id: str) -> None:
         self.threads.add(threading.get_ident())
@@ -192,6 +198,14 @@ def test_an_answer_is_streamed_and_counted(make: Make) -> None:
     assert generation.finish_reason == "length"
     assert engine.log == ["add answer-0 5 5 0.0"]
     assert list(generation) == []
+
+
+def test_what_is_avoided_is_its_first_token(make: Make) -> None:
+    generator, engine = make()
+    for avoid in ("", "NO"):
+        list(generator.generate([Message("user", "hello")], max_tokens=2, avoid=avoid))
+    assert engine.avoided == [(), tuple(generator._tokenizer.encode("NO")[:1])]
+    assert len(engine.avoided[1]) == 1
 
 
 def test_one_thread_owns_the_engine(make: Make) -> None:
@@ -296,6 +310,8 @@ def test_the_real_model_through_vllms_llm_class(generator_folder: str) -> None:
         assert generation.finish_reason == "stop"
         assert generation.prompt_tokens == generator.count_chat_tokens(messages)
         assert 1 <= generation.completion_tokens <= 8
+        other = generator.generate(messages, max_tokens=8, avoid="Paris")
+        assert "Paris" not in list(other)  # that token; the model may spell it with others
         long, short = (
             generator.generate([Message("user", text)], max_tokens=limit)
             for text, limit in (("Count from 1 to 500.", 400), ("Say hello.", 4))

@@ -37,9 +37,17 @@ class Generator(Protocol):
         """Tokens of a whole prompt, chat template and the answer's opening included."""
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        avoid: str = "",
     ) -> Generation:
-        """Begin to write an answer. Raises GenerationError if the prompt does not fit."""
+        """Begin to write an answer that does not begin as `avoid` does, where tokens are known.
+
+        Raises GenerationError if the prompt does not fit.
+        """
 
     def close(self) -> None:
         """Free the model; answers under way end with GenerationError."""

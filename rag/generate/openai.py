@@ -17,6 +17,7 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0  # a long prompt may wait that long for its first word
 CHARACTERS_PER_TOKEN = 3.0  # a cautious estimate: running text in Latin script has about four
 TOKENS_PER_TURN = 8
+NEVER = -100  # the bias of a token that is not to be written
 _WIDE = re.compile(f"[{UNSPACED}]")
 
 
@@ -125,16 +126,24 @@ class OpenAIGenerator:
         )
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        avoid: str = "",
     ) -> OpenAIGeneration:
-        """Begin to write an answer. Raises GenerationError if the prompt does not fit."""
+        """Begin to write an answer; `avoid` counts only where the tokenizer is known.
+
+        Raises GenerationError if the prompt does not fit.
+        """
         num_tokens = self.count_chat_tokens(messages)
         if num_tokens + max_tokens > self.max_model_len:
             raise GenerationError(
                 f"The prompt has {num_tokens} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )
-        body = {
+        body: dict[str, Any] = {
             "model": self.name,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": max_tokens,
@@ -142,6 +151,8 @@ class OpenAIGenerator:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if avoid and self._tokenizer is not None:
+            body["logit_bias"] = {str(self._tokenizer.encode(avoid)[0]): NEVER}
         return OpenAIGeneration(self._client, self._url, body, num_tokens)
 
     def close(self) -> None:

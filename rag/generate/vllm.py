@@ -25,6 +25,7 @@ CPU_BATCHED_TOKENS = 512  # a step can't be interrupted: this bounds how long a 
 GPU_MAX_MODEL_LEN = 32_768
 CLOSE_SECONDS = 30.0
 BYTES_PER_VALUE = 2  # bfloat16
+NEVER = -100.0  # the bias of a token that is not to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,21 @@ class Delta:
     finish_reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the engine is asked for: the prompt's tokens, and `avoided`, which it never writes."""
+
+    request_id: str
+    ids: list[int]
+    max_tokens: int
+    temperature: float
+    avoided: tuple[int, ...] = ()
+
+
 class Engine(Protocol):
     """The engine as its thread uses it; every call may raise."""
 
-    def add(self, request_id: str, ids: list[int], max_tokens: int, temperature: float) -> None: ...
+    def add(self, request: Request) -> None: ...
     def abort(self, request_id: str) -> None: ...
     def step(self) -> list[Delta]: ...
     def close(self) -> None: ...
@@ -142,15 +154,18 @@ class VllmEngine:
         self._llm: Any = vllm.LLM(**arguments)
         self._engine: Any = self._llm.llm_engine
 
-    def add(self, request_id: str, ids: list[int], max_tokens: int, temperature: float) -> None:
+    def add(self, request: Request) -> None:
         from vllm import SamplingParams
         from vllm.inputs import tokens_input
         from vllm.sampling_params import RequestOutputKind
 
         params = SamplingParams(
-            max_tokens=max_tokens, temperature=temperature, output_kind=RequestOutputKind.DELTA
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            logit_bias=dict.fromkeys(request.avoided, NEVER) or None,
+            output_kind=RequestOutputKind.DELTA,
         )
-        self._engine.add_request(request_id, tokens_input(ids), params)
+        self._engine.add_request(request.request_id, tokens_input(request.ids), params)
 
     def abort(self, request_id: str) -> None:
         self._engine.abort_request([request_id])
@@ -207,11 +222,9 @@ class VllmGeneration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Asked:
     generation: VllmGeneration
-    ids: list[int]
-    max_tokens: int
-    temperature: float
+    request: Request
 
 
 class VllmGenerator:
@@ -234,7 +247,7 @@ class VllmGenerator:
         self.max_model_len = int(arguments["max_model_len"])
         prepare_process(options.device)
         self._tokenizer = ChatTokenizer.from_folder(path)
-        self._inbox: queue.SimpleQueue[_Request | VllmGeneration | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Asked | VllmGeneration | None] = queue.SimpleQueue()
         self._active: dict[str, VllmGeneration] = {}
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -259,20 +272,31 @@ class VllmGenerator:
         return len(self._tokenizer.encode_chat(messages))
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        avoid: str = "",
     ) -> VllmGeneration:
-        """Begin to write an answer. Raises GenerationError if the prompt does not fit."""
+        """Begin to write an answer, never with the first token of `avoid`.
+
+        Raises GenerationError if the prompt does not fit.
+        """
         ids = self._tokenizer.encode_chat(messages)
         if len(ids) + max_tokens > self.max_model_len:
             raise GenerationError(
                 f"The prompt has {len(ids)} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )
-        generation = VllmGeneration(f"answer-{next(self._numbers)}", len(ids), self._inbox.put)
+        avoided = tuple(self._tokenizer.encode(avoid)[:1])
+        name = f"answer-{next(self._numbers)}"
+        generation = VllmGeneration(name, len(ids), self._inbox.put)
         with self._lock:
             if self._dead is not None:
                 raise GenerationError(self._dead)
-            self._inbox.put(_Request(generation, ids, max_tokens, temperature))
+            request = Request(name, ids, max_tokens, temperature, avoided)
+            self._inbox.put(_Asked(generation, request))
         return generation
 
     def close(self) -> None:
@@ -316,15 +340,15 @@ class VllmGenerator:
                 return True
             if item is None:
                 return False
-            if isinstance(item, _Request):
+            if isinstance(item, _Asked):
                 self._add(engine, item)
             elif self._active.pop(item.request_id, None):
                 engine.abort(item.request_id)
 
-    def _add(self, engine: Engine, request: _Request) -> None:
-        generation = request.generation
+    def _add(self, engine: Engine, asked: _Asked) -> None:
+        generation = asked.generation
         try:
-            engine.add(generation.request_id, request.ids, request.max_tokens, request.temperature)
+            engine.add(asked.request)
         except ValueError as error:  # the request is at fault, and fails alone
             generation.put(GenerationError(f"vLLM refused the question ({error})."))
         else:
@@ -343,7 +367,7 @@ class VllmGenerator:
             self._dead = reason
         waiting = list(self._active.values())
         while not self._inbox.empty():
-            if isinstance(item := self._inbox.get(), _Request):
+            if isinstance(item := self._inbox.get(), _Asked):
                 waiting.append(item.generation)
         for generation in waiting:
             generation.put(GenerationError(reason))
