@@ -12,6 +12,7 @@ from rag.generate import Generator
 from rag.prompt import build_messages
 from rag.types import Hit, Message, Passage, StoredChunk
 
+ROW_START = "| "  # of a table's row in a document's text
 PASSAGE_OVERHEAD_TOKENS = 8  # the number, punctuation and blank line around a passage
 
 
@@ -51,7 +52,7 @@ def pack(
     room = budget - generator.count_chat_tokens(build_messages(question, (), kept))
     if context_tokens is not None:
         room = min(room, context_tokens)
-    chosen, left_out = _choose(hits, room, generator.count_tokens)
+    chosen, left_out = _choose(hits, room, generator.count_tokens, catalog)
     while True:
         passages = join_chunks(chosen, catalog)
         messages = build_messages(question, passages, kept)
@@ -74,13 +75,15 @@ def fit_history(history: Sequence[Message], generator: Generator, max_tokens: in
 
 
 def _choose(
-    hits: Sequence[Hit], room: int, count_tokens: Callable[[str], int]
+    hits: Sequence[Hit], room: int, count_tokens: Callable[[str], int], catalog: Catalog
 ) -> tuple[list[Hit], list[tuple[Hit, str]]]:
     chosen: list[Hit] = []
     left_out: list[tuple[Hit, str]] = []
     for hit in hits:
         place = f"{hit.chunk.title} > {hit.chunk.heading}"
         needed = count_tokens(hit.chunk.text) + count_tokens(place) + PASSAGE_OVERHEAD_TOKENS
+        if hit.chunk.text.startswith(ROW_START):
+            needed += count_tokens(_header_of(hit.chunk, catalog))
         if needed <= room:
             chosen.append(hit)
             room -= needed
@@ -113,15 +116,35 @@ def join_chunks(hits: Sequence[Hit], catalog: Catalog) -> list[Passage]:
     passages = []
     for run in runs:
         try:
-            text = catalog.document_text(run[0].document_id)[run[0].start : run[-1].end]
+            document = catalog.document_text(run[0].document_id)
         except KeyError:
             continue  # deleted since it was found
-        passages.append(_passage(run, text, max(score[c.chunk_id] for c in run)))
+        best = max(score[c.chunk_id] for c in run)
+        passages.append(_passage(run, document, best))
     return [replace(passage, number=n) for n, passage in enumerate(passages, start=1)]
 
 
-def _passage(run: Sequence[StoredChunk], text: str, score: float) -> Passage:
+def table_header(document: str, start: int) -> str:
+    """The header line of the table whose later rows begin at `start`; else nothing."""
+    top = start
+    while document[top - 1 : top] == "\n" and top > 1:
+        line = document.rfind("\n", 0, top - 1) + 1
+        if not document.startswith(ROW_START, line):
+            break
+        top = line
+    return "" if top == start else document[top : document.index("\n", top)]
+
+
+def _header_of(chunk: StoredChunk, catalog: Catalog) -> str:
+    try:
+        return table_header(catalog.document_text(chunk.document_id), chunk.start)
+    except KeyError:
+        return ""  # deleted since it was found
+
+
+def _passage(run: Sequence[StoredChunk], document: str, score: float) -> Passage:
     first = run[0]
+    text = document[first.start : run[-1].end]
     headings = first.headings
     if len(run) > 1:  # what they share is true of all of them
         paths = [chunk.headings for chunk in run]
@@ -140,4 +163,5 @@ def _passage(run: Sequence[StoredChunk], text: str, score: float) -> Passage:
         end=run[-1].end,
         text=text,
         score=score,
+        header=table_header(document, first.start) if text.startswith(ROW_START) else "",
     )

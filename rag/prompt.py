@@ -96,13 +96,14 @@ def may_become_refusal(opening: str) -> bool:
 
 
 def passage_text(passage: Passage, mark: str) -> str:
-    """A passage as the model reads it: number and place, then the text; the mark is removed."""
+    """A passage as the model reads it: number, place, text; the fence's mark is removed."""
     place = passage.title
     if passage.heading and passage.heading != passage.title:
         place += f" > {passage.heading}"
     if passage.page is not None:
         place += f", p. {passage.page}"
-    return f"[{passage.number}] {place}:\n{passage.text}".replace(mark, "")
+    text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
+    return f"[{passage.number}] {place}:\n{text}".replace(mark, "")
 
 
 def fence_mark(passages: Sequence[Passage]) -> str:

@@ -103,7 +103,8 @@ class Hit:
 class Passage:
     """A numbered piece of a document that a question is answered from.
 
-    `number` is the marker that cites it, from 1; `document.text[start:end] == text`.
+    `number` is the marker that cites it, from 1; `document.text[start:end] == text`. `header` is
+    the header line of the table that the passage begins in the middle of.
     """
 
     number: int
@@ -116,6 +117,7 @@ class Passage:
     end: int
     text: str
     score: float
+    header: str = ""
 
     @property
     def heading(self) -> str:

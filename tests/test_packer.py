@@ -11,7 +11,7 @@ from ingest.sync import sync
 from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.indexes import Indexes
-from rag.packer import Packed, fit_history, join_chunks, pack
+from rag.packer import Packed, fit_history, join_chunks, pack, table_header
 from rag.prompt import build_messages
 from rag.types import Hit, Message
 
@@ -24,6 +24,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     for name in ("alpha", "beta"):
         parts = [f"# Part {n}\n\n" + f"{name} word{n} " * 12 for n in range(8)]
         (docs / f"{name}.md").write_text("\n\n".join(parts))
+    rows = [f"part {n},{n} kg" for n in range(60)]
+    (docs / "gamma.csv").write_text("\n".join(["name,mass", *rows]))
     encoder = WordEncoder()
     with Indexes(folder / "index", dimension=encoder.dimension, read_only=False) as indexes:
         sync(indexes, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=32)
@@ -64,7 +66,31 @@ def test_neighbours_are_joined_only_below_one_heading(catalog: Catalog) -> None:
     assert len(join_chunks(found, catalog)) == 2
 
 
-picks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 7)), unique=True, max_size=16)
+def test_rows_from_the_middle_of_a_table_bring_its_header(catalog: Catalog) -> None:
+    top, below = join_chunks(hits(catalog, (2, 0), (2, 4)), catalog)
+    assert top.text.startswith("| name | mass |") and top.header == ""
+    assert below.header == "| name | mass |" and below.text.startswith("| part ")
+    prompt = build_messages("What is the mass?", [below])[-1].content
+    assert f"| name | mass |\n{below.text}" in prompt
+
+
+@pytest.mark.parametrize(
+    ("document", "start", "header"),
+    [
+        ("| a |\n| 1 |\n| 2 |", 12, "| a |"),
+        ("| a |\n| 1 |", 0, ""),
+        ("text\n| a |\n| 1 |", 11, "| a |"),
+        ("| z |\n\n| a |\n| 1 |", 7, ""),
+        ("| z |\n\n| a |\n| 1 |", 13, "| a |"),
+    ],
+)
+def test_the_header_is_the_first_row_of_the_same_table(
+    document: str, start: int, header: str
+) -> None:
+    assert table_header(document, start) == header
+
+
+picks = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 7)), unique=True, max_size=16)
 turns = st.lists(st.integers(1, 60), max_size=4)
 
 
@@ -82,7 +108,8 @@ def test_never_exceeds_its_budget(
     generator = ScriptedGenerator()
     messages = build_messages("Which word?", packed.passages, packed.history)
     assert packed.prompt_tokens == generator.count_chat_tokens(messages) <= fixed + room
-    assert sum(generator.count_tokens(p.text) for p in packed.passages) <= context
+    shown = [text for p in packed.passages for text in (p.header, p.text)]
+    assert sum(map(generator.count_tokens, shown)) <= context
     assert len(packed.left_out) + len(packed.passages) >= (1 if picks else 0)
 
 
