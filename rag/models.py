@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from rag import model_convert, model_packages
+from rag import convert_e5, convert_qwen, model_packages
 from rag.errors import ModelError, SettingError
 from rag.model_packages import PACKAGES, Package
 
@@ -386,8 +386,8 @@ def _check_disk(package: Package, cache_dir: Path) -> None:
 
 def _convert(package: Package, variant: str, weights: Path, made: Path, say: Say) -> None:
     if package.layout == "gguf":
-        model_convert.convert_gguf(weights, made, variant, package.title, say)
+        convert_qwen.convert_gguf(weights, made, variant, package.title, say)
     elif package.layout == "e5":
-        model_convert.convert_e5(weights, made, package.title, say)
+        convert_e5.convert_e5(weights, made, package.title, say)
     else:
         os.replace(weights, made)

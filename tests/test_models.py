@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rag import model_packages, models
+from rag.convert_e5 import dequantize_q4, read_e5
+from rag.convert_qwen import quantize_int8, to_bfloat16
 from rag.errors import ModelError, SettingError
-from rag.model_convert import dequantize_q4, quantize_int8, read_e5, to_bfloat16
 from rag.model_packages import PACKAGES, Carrier
 
 
