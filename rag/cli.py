@@ -352,12 +352,12 @@ def models_fetch() -> None:
 
     Example: footnote models fetch
     """
-    from rag.models import resolve_encoder, resolve_generator
-    from rag.parts import NO_MODEL, SERVER_PREFIX
+    from rag.models import resolve_generator
+    from rag.parts import NO_MODEL, SERVER_PREFIX, fetch_encoder
 
     settings = _settings(None)
     started = time.monotonic()
-    found = [resolve_encoder(settings.encoder, settings.cache, output.say)]
+    found = [fetch_encoder(settings, output.say)[0]]
     if not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL)):
         found.append(resolve_generator(settings.generator, settings.cache, output.say))
     for model in found:

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     )
 
     encoder: str = Field("auto", description="auto, a folder, a hub id, or package:NAME")
+    encoder_kernel: Literal["auto", "torch", "onnx"] = Field(
+        "auto", description="auto: int8 with ONNX Runtime where the processor is made for it"
+    )
     generator: str = Field(
         "auto", description="auto, none, openai:URL, a folder, a hub id, or package:NAME"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 from rag.errors import ModelError
 
+GPU_BATCH_TOKENS = 32_768
 BATCH_TOKENS = 1024  # sorted by length, this reaches 95 % of the raw forward pass on a CPU
 NUM_SPECIAL_TOKENS = 2
 
@@ -52,35 +55,30 @@ def document_input(context: str, text: str) -> str:
 
 
 class SentenceEncoder:
-    """A sentence-transformers model. Safe to share between threads.
+    """A sentence-transformers model, on a processor or on every GPU. Safe to share between threads.
 
     Raises ModelError if the folder cannot be loaded.
     """
 
     def __init__(self, path: str, *, device: str = "cpu", num_threads: int | None = None) -> None:
         import torch
-        from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         if num_threads:
             torch.set_num_threads(num_threads)
-        try:
-            self._model: Any = SentenceTransformer(
-                path, device=device, local_files_only=True, model_kwargs={"dtype": _dtype(device)}
-            )
-        except Exception as error:
-            raise ModelError(
-                f"The encoder {path} cannot be loaded ({error}). Give a sentence-transformers "
-                "folder, or delete it from the cache and run `footnote models fetch`."
-            ) from error
-        self._tokenizer: Any = self._model.tokenizer
-        self._lock = threading.Lock()
-        self._prompts: dict[str, str] = self._model.prompts
-        self._batch_tokens = BATCH_TOKENS if device == "cpu" else 32 * BATCH_TOKENS
-        self.dimension = int(self._model.get_embedding_dimension())
+        models = [_load_model(path, one) for one in _devices(device)]
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()  # a model is used by one at a time
+        for model in models:
+            self._free.put(model)
+        self._pool = ThreadPoolExecutor(len(models), "encode")
+        self._tokenizer: Any = models[0].tokenizer
+        self._tokenizing = threading.Lock()
+        self._prompts: dict[str, str] = models[0].prompts
+        self._batch_tokens = BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+        self.dimension = int(models[0].get_embedding_dimension())
         prompt = self._prompts.get("document", "")
-        room = int(self._model.max_seq_length or 512) - NUM_SPECIAL_TOKENS
+        room = int(models[0].max_seq_length or 512) - NUM_SPECIAL_TOKENS
         self.max_tokens = room - len(self._token_lists([prompt])[0])
         self.fingerprint = _fingerprint(Path(path), self._prompts, self.max_tokens)
 
@@ -88,8 +86,11 @@ class SentenceEncoder:
         """(n, d), unit rows, in the order given. Batches hold texts of like token counts."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         lengths = [min(len(ids), self.max_tokens) for ids in self._token_lists(texts)]
-        for batch in length_batches(lengths, self._batch_tokens):
-            rows = self._encode([texts[i] for i in batch], "document")
+        batches = length_batches(lengths, self._batch_tokens)[::-1]  # the longest first
+        done = self._pool.map(
+            lambda batch: self._encode([texts[i] for i in batch], "document"), batches
+        )
+        for batch, rows in zip(batches, done, strict=True):
             vectors[batch] = rows
         return vectors
 
@@ -100,21 +101,21 @@ class SentenceEncoder:
         return self._encode(list(texts), "query")
 
     def _encode(self, texts: list[str], prompt: str) -> Vectors:
-        with self._lock:  # one batch at a time, so that a question waits for no more than that
-            rows = self._model.encode(
+        model = self._free.get()  # a question waits for no more than one batch
+        try:
+            rows = model.encode(
                 texts,
                 prompt=self._prompts.get(prompt),
                 batch_size=len(texts),
                 show_progress_bar=False,
             )
-        rows = np.ascontiguousarray(rows, dtype=np.float32)
-        # Unit length in bfloat16 is off by up to half a percent.
-        unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
+        finally:
+            self._free.put(model)
+        return unit_rows(rows)
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""
-        with self._lock:
+        with self._tokenizing:
             found = self._tokenizer(
                 text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
             )
@@ -123,10 +124,40 @@ class SentenceEncoder:
     def _token_lists(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        with self._lock:
+        with self._tokenizing:
             found = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)
         lists: list[list[int]] = found["input_ids"]
         return lists
+
+
+def _devices(device: str) -> list[str]:
+    """`cuda` stands for every GPU that this process sees."""
+    import torch
+
+    if device != "cuda":
+        return [device]
+    return [f"cuda:{number}" for number in range(max(1, torch.cuda.device_count()))]
+
+
+def _load_model(path: str, device: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(
+            path, device=device, local_files_only=True, model_kwargs={"dtype": _dtype(device)}
+        )
+    except Exception as error:
+        raise ModelError(
+            f"The encoder {path} cannot be loaded ({error}). Give a sentence-transformers "
+            "folder, or delete it from the cache and run `footnote models fetch`."
+        ) from error
+
+
+def unit_rows(rows: npt.NDArray[np.floating[Any]]) -> Vectors:
+    """Rows of length 1: in bfloat16 a model's own are off by up to half a percent."""
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def length_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -152,6 +183,11 @@ def _dtype(device: str) -> Any:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Names a model by its files alone, without loading it."""
+    return _fingerprint(folder, {}, 0)
 
 
 def _fingerprint(folder: Path, prompts: dict[str, str], max_tokens: int) -> str:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.catalog import DIMENSION_KEY, Catalog
 from rag.config import Settings
@@ -17,6 +17,9 @@ from rag.encoder import Encoder, SentenceEncoder
 from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
 from rag.generate import Generator
 from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
+
+if TYPE_CHECKING:
+    from rag.models import ResolvedModel
 
 Say = Callable[[str], None]
 
@@ -63,15 +66,48 @@ def _import_heavy(device: str, module: str) -> None:
 
 def open_encoder(settings: Settings, say: Say) -> Encoder:
     """Find, fetch if need be, and load the encoder. ModelError or SettingError if it fails."""
-    from rag.models import resolve_encoder
-
     device = pick_device(settings)
-    found = resolve_encoder(settings.encoder, settings.cache, say)
+    found, exported = fetch_encoder(settings, say)
+    if exported is not None:
+        from rag.onnx_encoder import OnnxEncoder
+
+        return OnnxEncoder(exported, num_threads=settings.num_threads)
     with _LOADING:
         _import_heavy(device, "sentence_transformers")
         encoder = SentenceEncoder(found.path, device=device, num_threads=settings.num_threads)
         encoder.encode_queries(["warm up"])  # what it still imports, it imports now
     return encoder
+
+
+def fetch_encoder(settings: Settings, say: Say) -> tuple[ResolvedModel, Path | None]:
+    """The encoder's folder, and its int8 export where that is the kernel to use.
+
+    With `auto`, an export that fails is said, and torch is used. ModelError or SettingError.
+    """
+    from rag import onnx_export
+    from rag.models import resolve_encoder
+
+    device, kernel = pick_device(settings), settings.encoder_kernel
+    if kernel == "onnx" and device != "cpu":
+        raise SettingError(
+            "encoder_kernel is onnx, which runs on the processor, but the device is a GPU. "
+            "Set encoder_kernel to auto, or device to cpu."
+        )
+    found = resolve_encoder(settings.encoder, settings.cache, say)
+    folder = Path(found.path)
+    if kernel == "auto":
+        is_fit = device == "cpu" and onnx_export.has_int8_instructions()
+        if not is_fit or onnx_export.failure(folder, settings.cache):
+            return found, None
+    if kernel == "torch":
+        return found, None
+    try:
+        return found, onnx_export.prepare_onnx(folder, settings.cache, say)
+    except ModelError as error:
+        if kernel == "onnx":
+            raise
+        say(f"{error} Using torch instead, which takes longer.")
+        return found, None
 
 
 def open_generator(settings: Settings, say: Say) -> Generator | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -82,3 +83,48 @@ def test_the_fingerprint_is_the_models_not_the_folders(
 def test_a_folder_without_a_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="footnote models fetch"):
         SentenceEncoder(str(tmp_path))
+
+
+class FakeModel:
+    """Stands for sentence-transformers' class; its vectors count characters."""
+
+    made: ClassVar[list[FakeModel]] = []
+
+    def __init__(self, path: str, *, device: str, **keywords: Any) -> None:
+        self.device, self.keywords = device, keywords
+        self.batches: list[list[str]] = []
+        self.prompts, self.max_seq_length = {"document": "d: "}, 12
+        FakeModel.made.append(self)
+
+    def tokenizer(self, texts: list[str], **_: Any) -> dict[str, Any]:
+        return {"input_ids": [text.split() for text in texts]}
+
+    def get_embedding_dimension(self) -> int:
+        return 2
+
+    def encode(self, texts: list[str], **keywords: Any) -> np.ndarray:
+        assert keywords == {"prompt": "d: ", "batch_size": len(texts), "show_progress_bar": False}
+        self.batches.append(texts)
+        return np.array([[len(text), 1] for text in texts], dtype=np.float64)
+
+
+def test_every_gpu_holds_a_replica_in_half_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sentence_transformers
+    import torch
+
+    FakeModel.made.clear()
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", FakeModel)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr("rag.encoder.GPU_BATCH_TOKENS", 8)
+    encoder = SentenceEncoder(str(tmp_path), device="cuda")
+    assert [model.device for model in FakeModel.made] == ["cuda:0", "cuda:1", "cuda:2"]
+    assert all(m.keywords["model_kwargs"] == {"dtype": torch.float16} for m in FakeModel.made)
+    texts = ["a " * (1 + i % 8) for i in range(100)]
+    rows = encoder.encode_documents(texts)
+    expected = np.array([[len(text), 1] for text in texts], dtype=np.float64)
+    assert np.allclose(rows, expected / np.linalg.norm(expected, axis=1, keepdims=True))
+    done = sorted(text for model in FakeModel.made for batch in model.batches for text in batch)
+    assert done == sorted(texts)
