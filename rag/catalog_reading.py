@@ -1,0 +1,148 @@
+"""What can be asked of the catalog."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.catalog_file import CatalogFile
+from rag.types import StoredChunk, StoredDocument
+
+DOCUMENT_COLUMNS = "document_id, path, title, content_hash, size, mtime_ns"
+SELECT_CHUNK = """
+SELECT c.chunk_id, c.document_id, d.path, d.title, c.ordinal, c.start, c.end, c.text,
+       c.headings, c.page, c.language
+FROM chunks c JOIN documents d USING (document_id)
+"""
+AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter, however many values
+
+Vectors = npt.NDArray[np.float32]
+
+
+class CatalogReading(CatalogFile):
+    """The questions of a catalog; each sees one committed state."""
+
+    # Documents
+
+    def documents(self) -> list[StoredDocument]:
+        """All documents, by path."""
+        rows = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents ORDER BY path")
+        return [StoredDocument(*row) for row in rows]
+
+    def document_by_path(self, path: str) -> StoredDocument | None:
+        rows = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE path = ?", path)
+        return StoredDocument(*rows[0]) if rows else None
+
+    def document_text(self, document_id: int) -> str:
+        """Raises KeyError if there is no such document (any more)."""
+        rows = self._rows("SELECT text FROM documents WHERE document_id = ?", document_id)
+        if not rows:
+            raise KeyError(document_id)
+        return str(rows[0][0])
+
+    def failures(self) -> dict[str, tuple[int, int, str, str]]:
+        """By path: size, mtime_ns, reason, message."""
+        rows = self._rows(
+            "SELECT path, size, mtime_ns, reason, message FROM failures ORDER BY path"
+        )
+        return {path: (size, mtime, reason, text) for path, size, mtime, reason, text in rows}
+
+    # Chunks and embeddings
+
+    def chunks_by_ids(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
+        """Those of the chunks that (still) exist."""
+        rows = self._rows(f"{SELECT_CHUNK} WHERE c.chunk_id {AMONG}", _id_list(ids))
+        return {row[0]: _stored_chunk(row) for row in rows}
+
+    def chunks_of(self, document_id: int) -> list[StoredChunk]:
+        """A document's chunks in reading order."""
+        rows = self._rows(f"{SELECT_CHUNK} WHERE c.document_id = ? ORDER BY ordinal", document_id)
+        return [_stored_chunk(row) for row in rows]
+
+    def live_chunk_ids(self) -> npt.NDArray[np.int64]:
+        """All chunk ids, ascending."""
+        rows = self._rows("SELECT chunk_id FROM chunks ORDER BY chunk_id")
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def chunk_ids_by_language(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Chunk ids of each language, ascending."""
+        found: dict[str, list[int]] = {}
+        for chunk_id, language in self._rows("SELECT chunk_id, language FROM chunks ORDER BY 1"):
+            found.setdefault(language, []).append(chunk_id)
+        return {language: np.array(ids, dtype=np.int64) for language, ids in found.items()}
+
+    def vectors(self, chunk_ids: Iterable[int]) -> Vectors:
+        """The chunks' embeddings (n, d), in the order asked; (0, 0) when none is asked.
+
+        Raises KeyError naming the first chunk that does not exist.
+        """
+        ids = [int(chunk_id) for chunk_id in chunk_ids]
+        rows = self._rows(
+            "SELECT chunk_id, vector FROM chunks JOIN embeddings ON key = embedding_key"
+            f" WHERE chunk_id {AMONG}",
+            _id_list(ids),
+        )
+        found: dict[int, bytes] = dict(rows)
+        if not ids:
+            return np.zeros((0, 0), dtype=np.float32)
+        joined = b"".join(found[chunk_id] for chunk_id in ids)
+        return np.frombuffer(joined, dtype="<f4").astype(np.float32).reshape(len(ids), -1)
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the embedding keys that have a vector."""
+        rows = self._rows(f"SELECT key FROM embeddings WHERE key {AMONG}", json.dumps(list(keys)))
+        return {row[0] for row in rows}
+
+    def index_texts(self, chunk_ids: Iterable[int]) -> list[tuple[int, str, str]]:
+        """(chunk id, context and text, language) of those of the chunks that exist, by id."""
+        rows = self._rows(
+            f"SELECT chunk_id, context, text, language FROM chunks WHERE chunk_id {AMONG}"
+            " ORDER BY chunk_id",
+            _id_list(chunk_ids),
+        )
+        return [(row[0], f"{row[1]}\n{row[2]}", row[3]) for row in rows]
+
+    # The change log
+
+    def sequence(self) -> int:
+        """The number of the last change; 0 before the first."""
+        return int(self._rows("SELECT COALESCE(MAX(sequence), 0) FROM log")[0][0])
+
+    def changes_since(self, sequence: int) -> tuple[list[int], list[int], int]:
+        """The net (added, deleted) chunk ids after a sequence number, and the new number.
+
+        A chunk added and then deleted is only in deleted, so replaying a range is harmless.
+        """
+        with self.snapshot():
+            newest = self.sequence()
+            rows = self._rows("SELECT action, chunk_id FROM log WHERE sequence > ?", sequence)
+        deleted = {chunk_id for action, chunk_id in rows if action == "delete"}
+        added = {chunk_id for action, chunk_id in rows if action == "add"} - deleted
+        return sorted(added), sorted(deleted), newest
+
+    # Meta and counts
+
+    def get_meta(self, key: str, default: str | None = None) -> str | None:
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else default
+
+    def counts(self) -> dict[str, int]:
+        """How many documents, chunks, embeddings and failures there are."""
+        tables = ("documents", "chunks", "embeddings", "failures")
+        with self.snapshot():
+            return {
+                table: int(self._rows(f"SELECT COUNT(*) FROM {table}")[0][0]) for table in tables
+            }
+
+
+def _id_list(ids: Iterable[int]) -> str:
+    return json.dumps([int(chunk_id) for chunk_id in ids])
+
+
+def _stored_chunk(row: tuple[Any, ...]) -> StoredChunk:
+    fields = (*row[:8], tuple(json.loads(row[8])), *row[9:])
+    return StoredChunk(*fields)
