@@ -1,64 +1,96 @@
-"""Exact vector search by inner product, with FAISS."""
+"""Vector search by inner product, with FAISS: exact while small, in lists when large."""
 
 from __future__ import annotations
 
 import os
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rag import dense_lists
 from rag.errors import IndexStateError
+from rag.id_set import Ids, IdSet, id_array
 
-# A snapshot is what FAISS writes, then this trailer: magic, sequence, count, dimension.
-TRAILER = struct.Struct("<8sqqq")
-MAGIC = b"FNDENSE1"
+# A snapshot is what FAISS writes, then this trailer: magic, sequence, count, dimension, great id.
+TRAILER = struct.Struct("<8sqqqq")
+MAGIC = b"FNDENSE2"
 
-Ids = npt.NDArray[np.int64]
+EXACT_LIMIT = 50_000  # vectors compared one by one: about 5 ms at 384 dimensions
+PROBED_LISTS = 48  # searched per query; bench/index.py measures what that finds
+LOCKED_VECTORS = 2_000  # added at once: a search waits no longer than that takes
+GROWTH = 4  # lists are made anew when there are so many times more vectors than they were made for
+
+Vectors = npt.NDArray[np.float32]
 
 
 class DenseIndex:
     """Chunk embeddings (n, d) by chunk id. A lock serves one writer and many readers.
 
-    `sequence` is the last change of the catalog's log that the index holds.
+    Above `exact_limit` vectors it `is_outgrown`; `grown()` gives one whose vectors lie in lists,
+    in half precision, of which a search looks at the nearest. `sequence` is the last change of
+    the catalog's log that the index holds.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, *, exact_limit: int = EXACT_LIMIT) -> None:
         import faiss
 
         self.dimension = dimension
+        self.exact_limit = exact_limit
         self.sequence = 0
         self._faiss: Any = faiss
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+        self._index: Any = dense_lists.make_flat(dimension)
+        self._greatest_id = -1  # that was ever added: a greater one is new
         self._lock = threading.RLock()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every vector is compared, in full precision."""
+        return dense_lists.is_flat(self._index)
+
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether `grown()` would search faster."""
+        count = len(self)
+        if self.is_exact:
+            return count > self.exact_limit
+        return dense_lists.num_lists_for(count // GROWTH) >= int(self._index.nlist)
 
     def apply(
         self,
         added_ids: Iterable[int],
-        vectors: npt.NDArray[np.float32],
+        vectors: Vectors,
         deleted_ids: Iterable[int],
         sequence: int | None = None,
     ) -> None:
         """Add `vectors[i]` as `added_ids[i]` and delete the others; repeating it is harmless."""
-        added = _id_array(added_ids)
+        added = id_array(added_ids)
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
         if len(added) and rows.shape != (len(added), self.dimension):
             raise ValueError(f"vectors have shape {rows.shape}, not {(len(added), self.dimension)}")
+        for start in range(0, len(added), LOCKED_VECTORS):
+            end = start + LOCKED_VECTORS
+            self._replace(added[start:end], rows[start:end], id_array(()))
+        self._replace(added[:0], rows[:0], np.setdiff1d(id_array(deleted_ids), added))
+        if sequence is not None:
+            self.sequence = sequence
+
+    def _replace(self, added: Ids, rows: Vectors, deleted: Ids) -> None:
         with self._lock:
-            stale = np.concatenate([_id_array(deleted_ids), added])
+            stale = np.concatenate([deleted, added])
+            stale = stale[stale <= self._greatest_id]
             if len(stale) and self._index.ntotal:
                 self._index.remove_ids(self._faiss.IDSelectorBatch(stale))
             if len(added):
                 self._index.add_with_ids(rows, added)
-            if sequence is not None:
-                self.sequence = sequence
+                self._greatest_id = max(self._greatest_id, int(added.max()))
 
     def search(
-        self, query: npt.NDArray[np.float32], k: int, allowed: Ids | None = None
+        self, query: Vectors, k: int, allowed: Ids | IdSet | None = None
     ) -> list[tuple[int, float]]:
         """The k best (chunk id, inner product), best first, ties by id.
 
@@ -68,41 +100,107 @@ class DenseIndex:
         rows = np.ascontiguousarray(np.atleast_2d(query), dtype=np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.dimension:
             raise ValueError(f"query has shape {query.shape}; the index is {self.dimension} wide")
-        parameters = None
-        if allowed is not None:
-            chosen = _id_array(allowed)
-            if not len(chosen):
-                return []
-            parameters = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBatch(chosen))
+        if allowed is not None and not len(allowed):
+            return []
         with self._lock:
             k = min(k, self._index.ntotal)
             if k < 1 or not len(rows):
                 return []
-            scores, ids = self._index.search(rows, k, params=parameters)
+            scores, ids = self._index.search(rows, k, params=self._parameters(allowed))
         best: dict[int, float] = {}
         for chunk_id, score in zip(ids.ravel().tolist(), scores.ravel().tolist(), strict=True):
             if chunk_id >= 0:  # FAISS fills up with -1
                 best[chunk_id] = max(score, best.get(chunk_id, score))
         return sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))[:k]
 
+    def _parameters(self, allowed: Ids | IdSet | None) -> Any:
+        """What FAISS is told: the filter, and in how many lists to look.
+
+        A filter that lets few through opens more lists, up to all: the number of vectors that are
+        compared stays the same, and with few of them the search is exact.
+        """
+        selector = None
+        if isinstance(allowed, IdSet):
+            selector = allowed.selector(self._faiss)
+        elif allowed is not None:
+            selector = self._faiss.IDSelectorBatch(id_array(allowed))
+        if self.is_exact:
+            return self._faiss.SearchParameters(sel=selector) if selector else None
+        num_lists = PROBED_LISTS
+        if allowed is not None:
+            num_lists = -(-PROBED_LISTS * self._index.ntotal // len(allowed))
+        num_lists = min(max(num_lists, PROBED_LISTS), int(self._index.nlist))
+        return self._faiss.SearchParametersIVF(nprobe=num_lists, sel=selector)
+
+    # Growing
+
+    def grown(self, expected: int = 0, sample: Vectors | None = None) -> DenseIndex:
+        """A copy in lists, made for as many vectors as are held (or for `expected`, if more).
+
+        The lists' centers are found in `sample`, or else among what is held. Searches and changes
+        of this index go on meanwhile; `sequence` says which changes the copy surely holds, so
+        that the log brings it up to date.
+        """
+        copy = DenseIndex(self.dimension, exact_limit=self.exact_limit)
+        with self._lock:
+            copy.sequence, copy._greatest_id = self.sequence, self._greatest_id
+            num_lists = dense_lists.num_lists_for(max(expected, len(self)))
+        if sample is None:
+            sample = self._sample(dense_lists.SAMPLED_PER_LIST * num_lists)
+        copy._index = dense_lists.make_lists(sample, min(num_lists, len(sample)))
+        for ids, vectors in self.blocks():
+            copy._index.add_with_ids(vectors, ids)
+        return copy
+
+    def _sample(self, count: int) -> Vectors:
+        """About so many of the vectors, evenly from everything held."""
+        step = max(1, len(self) // count)
+        parts = []
+        offset = 0
+        for _, vectors in self.blocks():
+            parts.append(vectors[offset::step])
+            offset = (offset - len(vectors)) % step
+        return np.concatenate(parts)
+
+    # What is held
+
+    def blocks(self) -> Iterator[tuple[Ids, Vectors]]:
+        """Everything held, in blocks: ids (n,) and vectors (n, d). Changes may come between."""
+        parts = dense_lists.blocks(self._index)
+        while True:
+            with self._lock:
+                block = next(parts, None)
+            if block is None:
+                return
+            yield block
+
     def ids(self) -> Ids:
         """All chunk ids, ascending."""
         with self._lock:
-            held: Ids = self._faiss.vector_to_array(self._index.id_map)
-            return np.sort(held)
+            return np.sort(dense_lists.all_ids(self._index))
 
     def contains(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """For each id, whether it is held."""
         return np.isin(ids, self.ids())
 
-    def vectors(self, ids: Ids) -> npt.NDArray[np.float32]:
-        """The embeddings (n, d) of ids that are held."""
-        with self._lock:
-            found: npt.NDArray[np.float32] = self._index.reconstruct_batch(_id_array(ids))
-            return found
+    def vectors(self, ids: Ids) -> Vectors:
+        """The embeddings (n, d) of ids that are held; looks through everything. KeyError."""
+        wanted = id_array(ids)
+        found: dict[int, Vectors] = {}
+        for held, vectors in self.blocks():
+            for position in np.flatnonzero(np.isin(held, wanted)):
+                found[int(held[position])] = vectors[position]
+        rows = [found[chunk_id] for chunk_id in wanted.tolist()]
+        return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
+
+    def stored_form(self, vectors: Vectors) -> Vectors:
+        """What becomes of vectors that are added: rounded where they lie in lists."""
+        return vectors if self.is_exact else vectors.astype(np.float16).astype(np.float32)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
+
+    # Snapshots
 
     def save(self, path: Path) -> None:
         """Write a snapshot that replaces the old one only when it is complete and synced."""
@@ -110,9 +208,9 @@ class DenseIndex:
         try:
             with self._lock:
                 self._faiss.write_index(self._index, str(temporary))
-                trailer = TRAILER.pack(MAGIC, self.sequence, len(self), self.dimension)
+                numbers = (self.sequence, len(self), self.dimension, self._greatest_id)
             with temporary.open("ab") as file:
-                file.write(trailer)
+                file.write(TRAILER.pack(MAGIC, *numbers))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -121,27 +219,27 @@ class DenseIndex:
         sync_folder(path.parent)
 
     @classmethod
-    def load(cls, path: Path) -> DenseIndex:
+    def load(cls, path: Path, *, exact_limit: int = EXACT_LIMIT) -> DenseIndex:
         """Read a snapshot. Raises IndexStateError if it is missing, cut short or damaged."""
         cure = "It is derived: delete it and it is rebuilt from the catalog."
         try:
             with path.open("rb") as file:
                 file.seek(-TRAILER.size, os.SEEK_END)
-                magic, sequence, count, dimension = TRAILER.unpack(file.read())
+                magic, sequence, count, dimension, greatest_id = TRAILER.unpack(file.read())
         except (OSError, struct.error) as error:
             raise IndexStateError(
                 f"The snapshot {path} cannot be read ({error}). {cure}"
             ) from error
         if magic != MAGIC:
             raise IndexStateError(f"The snapshot {path} is cut short or of another version. {cure}")
-        loaded = cls(dimension)
+        loaded = cls(dimension, exact_limit=exact_limit)
         try:
             loaded._index = loaded._faiss.read_index(str(path))
         except RuntimeError as error:
             raise IndexStateError(f"The snapshot {path} is damaged. {cure}") from error
         if loaded._index.ntotal != count or loaded._index.d != dimension:
             raise IndexStateError(f"The snapshot {path} contradicts its trailer. {cure}")
-        loaded.sequence = sequence
+        loaded.sequence, loaded._greatest_id = sequence, greatest_id
         return loaded
 
 
@@ -152,9 +250,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _id_array(ids: Iterable[int]) -> Ids:
-    if not isinstance(ids, np.ndarray):
-        ids = np.fromiter((int(chunk_id) for chunk_id in ids), dtype=np.int64)
-    return np.ascontiguousarray(ids, dtype=np.int64)

@@ -1,14 +1,11 @@
-"""BM25 search over words, with tantivy. The words are made here, so that every script works."""
+"""BM25 search over words, with tantivy. The words are our own, so that every script works."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import threading
-import unicodedata
-from collections.abc import Iterable, Iterator, Set
-from functools import lru_cache
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexStateError
+from rag.words import tokenize
 
 TOKENIZER = "footnote_whitespace"
 SEQUENCE_FILE = "footnote.sequence.json"
 FORMAT_VERSION = 1
-MAX_TOKEN_CHARS = 64  # longer ones are encoded data, not words
 WRITER_HEAP_BYTES = 96_000_000
-
-# Scripts written without spaces between words, as the inside of a character class: Thai, Lao,
-# Myanmar, Khmer, Hangul, kana, Han.
-UNSPACED = (
-    "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"
-    "\u1100-\u11ff\u3131-\u318e\uac00-\ud7ff"
-    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-)
-INVISIBLE = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xFFFE))
-
-
-def tokenize(text: str) -> list[str]:
-    """The tokens of a text, for indexing and for queries alike.
-
-    Compatibility forms and case are folded. Unspaced scripts give character bigrams (a single
-    character where a run has one); an identifier such as ERR-4012 gives itself, then its parts.
-    """
-    folded = unicodedata.normalize("NFKC", text).translate(INVISIBLE).casefold()
-    folded = unicodedata.normalize("NFKC", folded)
-    return [token for match in _word_pattern().finditer(folded) for token in _tokens_of(match)]
-
-
-def _tokens_of(match: re.Match[str]) -> Iterator[str]:
-    word = match.group()
-    if match.lastgroup == "run":
-        yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
-        return
-    yield word[:MAX_TOKEN_CHARS]
-    parts = [part for part in re.split(r"[-_.@:/]", word) if part]
-    if len(parts) > 1:
-        yield from (part[:MAX_TOKEN_CHARS] for part in parts)
-
-
-@lru_cache(maxsize=1)
-def _word_pattern() -> re.Pattern[str]:
-    r"""Runs of unspaced scripts, and words. `\w` lacks the vowel signs of Indic scripts."""
-    marks = "".join(
-        chr(code) for code in range(0x0300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"
-    )
-    letter = rf"(?:(?![{UNSPACED}_])[\w{re.escape(marks)}])"
-    return re.compile(rf"(?P<run>[{UNSPACED}]+)|(?P<word>{letter}+(?:[-_.@:/]{letter}+)*)")
 
 
 class LexicalIndex:

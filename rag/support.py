@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rag.encoder import Encoder, Vectors
 from rag.language import detect_language
-from rag.lexical import tokenize
 from rag.numbers import figures_in, numbers_in
 from rag.sentences import split_sentences
 from rag.types import Citation, Passage
+from rag.words import tokenize
 
 MAX_QUOTE_SENTENCES = 2
 ENOUGH_WORDS = 0.5  # of the statement's words by weight, within one language

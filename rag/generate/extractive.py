@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rag.encoder import Encoder
 from rag.language import detect_language
-from rag.lexical import tokenize
 from rag.sentences import split_sentences
 from rag.types import Passage
+from rag.words import tokenize
 
 MIN_LETTERS = 12  # shorter ones are headings and labels
 MIN_SIMILARITY = 0.84  # e5 gives a question and an unrelated sentence about 0.78

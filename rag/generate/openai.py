@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rag.errors import GenerationError
-from rag.lexical import UNSPACED
 from rag.tokens import ChatTokenizer
 from rag.types import Message
+from rag.words import UNSPACED
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0  # a long prompt may wait that long for its first word
