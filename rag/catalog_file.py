@@ -14,6 +14,9 @@ from rag.errors import IndexStateError
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_SECONDS = 30.0
+PAGE_BYTES = 8192  # five vectors of 384 numbers fit in: an eighth less disk than at 4096
+WRITER_CACHE_KIB = 65_536  # keys are random: the upper pages of their indexes stay in memory
+CHECKPOINT_PAGES = 2_000  # written back together: 16 MB
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +47,7 @@ CREATE TABLE chunks (
     UNIQUE (document_id, ordinal)
 );
 CREATE INDEX chunks_by_key ON chunks (embedding_key);
+CREATE INDEX chunks_by_language ON chunks (language);
 CREATE TABLE failures (
     path TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -78,6 +82,9 @@ class CatalogFile:
             raise IndexStateError(f"There is no index at {path}. Index a folder first.")
         try:
             self._writer = self._connect()
+            if not read_only:
+                self._writer.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+                self._writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             try:
                 self._check_schema()
             except BaseException:
@@ -107,6 +114,7 @@ class CatalogFile:
     def _check_schema(self) -> None:
         version = self._version()
         if version == 0 and not self.read_only:
+            self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._writer.execute("PRAGMA journal_mode = WAL")
             with self._writing() as connection:
                 if self._version() == 0:  # no other process was faster

@@ -22,6 +22,8 @@ AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter, however many val
 
 Vectors = npt.NDArray[np.float32]
 
+Ids = npt.NDArray[np.int64]
+
 
 class CatalogReading(CatalogFile):
     """The questions of a catalog; each sees one committed state."""
@@ -63,17 +65,28 @@ class CatalogReading(CatalogFile):
         rows = self._rows(f"{SELECT_CHUNK} WHERE c.document_id = ? ORDER BY ordinal", document_id)
         return [_stored_chunk(row) for row in rows]
 
-    def live_chunk_ids(self) -> npt.NDArray[np.int64]:
+    def live_chunk_ids(self) -> Ids:
         """All chunk ids, ascending."""
-        rows = self._rows("SELECT chunk_id FROM chunks ORDER BY chunk_id")
-        return np.array([row[0] for row in rows], dtype=np.int64)
+        return np.sort(self._ids("SELECT chunk_id FROM chunks"))
 
-    def chunk_ids_by_language(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Chunk ids of each language, ascending."""
+    def chunk_ids_by_language(self, among: Iterable[int] | None = None) -> dict[str, Ids]:
+        """Chunk ids of each language, ascending: all, or those among the given that exist."""
         found: dict[str, list[int]] = {}
-        for chunk_id, language in self._rows("SELECT chunk_id, language FROM chunks ORDER BY 1"):
-            found.setdefault(language, []).append(chunk_id)
-        return {language: np.array(ids, dtype=np.int64) for language, ids in found.items()}
+        if among is not None:
+            sql = f"SELECT language, chunk_id FROM chunks WHERE chunk_id {AMONG} ORDER BY chunk_id"
+            for language, chunk_id in self._rows(sql, _id_list(among)):
+                found.setdefault(language, []).append(chunk_id)
+            return {language: np.array(ids, dtype=np.int64) for language, ids in found.items()}
+        of_language = "SELECT chunk_id FROM chunks WHERE language = ? ORDER BY chunk_id"
+        with self.snapshot():
+            languages = self._rows("SELECT DISTINCT language FROM chunks")
+            return {language: self._ids(of_language, language) for (language,) in languages}
+
+    def _ids(self, sql: str, *parameters: Any) -> Ids:
+        """The first column as it is read: a list of a million rows would take 100 MB."""
+        with self._reading() as connection:
+            rows = connection.execute(sql, parameters)
+            return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
     def vectors(self, chunk_ids: Iterable[int]) -> Vectors:
         """The chunks' embeddings (n, d), in the order asked; (0, 0) when none is asked.
@@ -89,8 +102,10 @@ class CatalogReading(CatalogFile):
         found: dict[int, bytes] = dict(rows)
         if not ids:
             return np.zeros((0, 0), dtype=np.float32)
-        joined = b"".join(found[chunk_id] for chunk_id in ids)
-        return np.frombuffer(joined, dtype="<f4").astype(np.float32).reshape(len(ids), -1)
+        joined = bytearray().join(found[chunk_id] for chunk_id in ids)
+        return (
+            np.frombuffer(joined, dtype="<f4").reshape(len(ids), -1).astype(np.float32, copy=False)
+        )
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Those of the embedding keys that have a vector."""
