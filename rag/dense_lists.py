@@ -6,12 +6,13 @@ Both hold vectors (n, d) with unit rows under chunk ids, and are searched by inn
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rag.id_set import Ids
+from rag.id_set import Ids, IdSet
 
 SAMPLED_PER_LIST = 50  # k-means sees so many vectors for each list; more gave no better recall
 TRAINING_ROUNDS = 10
@@ -28,7 +29,10 @@ def make_flat(dimension: int) -> Any:
 
 
 def num_lists_for(count: int) -> int:
-    """How many lists `count` vectors want: the power of two next to twice the square root."""
+    """How many lists `count` vectors want: the power of two next to twice the square root.
+
+    It doubles when there are four times as many: then an index is made anew.
+    """
     return int(2 ** max(2, round(np.log2(2 * max(1, count) ** 0.5))))
 
 
@@ -36,20 +40,25 @@ def make_lists(sample: Vectors, num_lists: int) -> Any:
     """An empty index of lists around the centers that k-means finds in the sample (n, d).
 
     Vectors are kept in half precision: half the memory and, for unit vectors, the same ranks but
-    for near ties. Faiss trains on the GPUs there are.
+    for near ties. The centers are found on the GPUs that there are, if FAISS is built for them;
+    searches stay on the CPU, where an index can be filtered and changed.
     """
     import faiss
 
     dimension = sample.shape[1]
     quantizer = faiss.IndexFlatIP(dimension)
-    lists = faiss.IndexIVFScalarQuantizer(
+    lists: Any = faiss.IndexIVFScalarQuantizer(
         quantizer, dimension, num_lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT,
         False,
     )  # fmt: skip
     lists.cp.spherical = True
     lists.cp.niter = TRAINING_ROUNDS
     lists.cp.min_points_per_centroid = 1
+    if faiss.get_num_gpus():
+        on_gpus = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(dimension))
+        lists.clustering_index = on_gpus
     lists.train(np.ascontiguousarray(sample, dtype=np.float32))
+    lists.clustering_index = None
     return lists
 
 
@@ -73,8 +82,38 @@ def blocks(index: Any) -> Iterator[tuple[Ids, Vectors]]:
             yield _list_ids(index, number, count), _list_vectors(index, number, count)
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The lists that hold any of some ids, and how many lists and held ids those are."""
+
+    lists: IdSet
+    num_lists: int
+    num_ids: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which ids lie in which list: all ids, list after list, and where each list ends."""
+
+    ids: Ids
+    ends: Ids
+
+    def scope(self, allowed: IdSet) -> Scope:
+        """Where the allowed ids lie."""
+        before = np.concatenate([[0], np.cumsum(allowed.contains(self.ids))])
+        in_list = np.diff(before[self.ends], prepend=0)
+        lists = np.flatnonzero(in_list)
+        return Scope(IdSet(lists), len(lists), int(before[-1]))
+
+
+def layout(index: Any) -> Layout:
+    """The lists of an index as they are now."""
+    sizes = [index.invlists.list_size(number) for number in range(index.nlist)]
+    return Layout(all_ids(index), np.cumsum(sizes, dtype=np.int64))
+
+
 def all_ids(index: Any) -> Ids:
-    """The ids that an index holds, in no order."""
+    """The ids that an index holds: as they came, or list after list."""
     import faiss
 
     if is_flat(index):

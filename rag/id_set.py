@@ -18,7 +18,7 @@ class IdSet:
     was handed to a search must not change: make a changed copy with `with_changes`.
     """
 
-    __slots__ = ("_bits", "count")
+    __slots__ = ("__weakref__", "_bits", "count")
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
         self._bits = np.zeros(0, dtype=np.uint8)

@@ -10,20 +10,18 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
 from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
-from rag.dense import DenseIndex
+from rag.dense import EXACT_LIMIT, DenseIndex
+from rag.dense_follower import BATCH_CHUNKS, DenseFollower
 from rag.errors import IndexStateError
+from rag.id_set import Ids, IdSet
 from rag.lexical import LexicalIndex
 
 CATALOG_FILE = "catalog.sqlite3"
 DENSE_FILE = "dense.faiss"
 LEXICAL_FOLDER = "lexical"
 LOCK_FILE = "lock"
-BATCH_CHUNKS = 20_000  # bounds what one step of catching up holds in memory
-
-Ids = npt.NDArray[np.int64]
 
 
 class Indexes:
@@ -33,12 +31,15 @@ class Indexes:
     IndexStateError if another writer holds the folder, or the vectors are of another dimension.
     """
 
-    def __init__(self, folder: Path, *, dimension: int, read_only: bool) -> None:
+    def __init__(
+        self, folder: Path, *, dimension: int, read_only: bool, exact_limit: int = EXACT_LIMIT
+    ) -> None:
         self.folder = folder
         self.dimension = dimension
         self.read_only = read_only
         self._lock = threading.RLock()
         self._lock_file: int | None = None
+        self._dense: DenseFollower | None = None
         self._lexical: LexicalIndex | None = None
         if not read_only:
             folder.mkdir(parents=True, exist_ok=True)
@@ -50,12 +51,24 @@ class Indexes:
             raise
         try:
             self._check_dimension()
-            self.dense = self._load_dense()
+            self._dense = DenseFollower(
+                self.catalog,
+                folder / DENSE_FILE,
+                dimension,
+                read_only=read_only,
+                exact_limit=exact_limit,
+            )
             self._lexical = self._open_lexical()
             self.catch_up()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def dense(self) -> DenseIndex:
+        """The vectors' index; ask for it at each search, since it is replaced when it grows."""
+        assert self._dense is not None
+        return self._dense.index
 
     @property
     def lexical(self) -> LexicalIndex:
@@ -87,17 +100,6 @@ class Indexes:
                 "index into a new folder with --index."
             )
 
-    def _load_dense(self) -> DenseIndex:
-        """The snapshot if it can be used, else an empty index that the log fills."""
-        try:
-            dense = DenseIndex.load(self.folder / DENSE_FILE)
-        except IndexStateError:
-            return DenseIndex(self.dimension)
-        known = self.catalog.sequence()
-        if dense.dimension != self.dimension or dense.sequence > known:
-            return DenseIndex(self.dimension)
-        return dense
-
     def _open_lexical(self) -> LexicalIndex:
         path = self.folder / LEXICAL_FOLDER
         if self.read_only:
@@ -122,36 +124,23 @@ class Indexes:
     def catch_up(self) -> None:
         """Bring both indexes to the catalog's newest change."""
         with self._lock:
-            self._catch_up_dense()
+            assert self._dense is not None
+            self._dense.catch_up()
             if self.read_only:
                 self._reload_lexical()
             else:
                 self._catch_up_lexical()
 
-    def _changes_since(self, sequence: int) -> tuple[list[int], list[int], int]:
-        """As the catalog's log has it; an index that begins takes what there is."""
-        if sequence == 0:
-            return self.catalog.live_chunk_ids().tolist(), [], self.catalog.sequence()
-        return self.catalog.changes_since(sequence)
-
-    def _catch_up_dense(self) -> None:
-        with self.catalog.snapshot():
-            added, deleted, newest = self._changes_since(self.dense.sequence)
-            if newest == self.dense.sequence:
-                return
-            nothing = np.zeros((0, self.dimension), dtype=np.float32)
-            self.dense.apply([], nothing, deleted)
-            for start in range(0, len(added), BATCH_CHUNKS):
-                batch = added[start : start + BATCH_CHUNKS]
-                self.dense.apply(batch, self.catalog.vectors(batch), [])
-        self.dense.sequence = newest  # only now: a failure above is replayed
-
     def _catch_up_lexical(self) -> None:
         before = self.lexical.sequence
         with self.catalog.snapshot():
-            added, deleted, newest = self._changes_since(before)
-            if newest == before:
+            if self.catalog.sequence() == before:
                 return
+            if before:
+                added, deleted, newest = self.catalog.changes_since(before)
+            else:  # it takes what there is
+                added, deleted = self.catalog.live_chunk_ids().tolist(), []
+                newest = self.catalog.sequence()
             for start in range(0, len(added), BATCH_CHUNKS):
                 batch = added[start : start + BATCH_CHUNKS]
                 self.lexical.apply(self.catalog.index_texts(batch), [], before)
@@ -165,12 +154,12 @@ class Indexes:
             self.lexical.reload()
 
     def save(self) -> None:
-        """Catch up and write the dense snapshot; the rest is already on disk."""
+        """Catch up and write the dense snapshot where enough changed; the rest is on disk."""
         if self.read_only:
             raise IndexStateError(f"The index {self.folder} was opened read-only.")
-        with self._lock:
-            self.catch_up()
-            self.dense.save(self.folder / DENSE_FILE)
+        assert self._dense is not None
+        self.catch_up()
+        self._dense.save()
 
     # Checking
 
@@ -188,8 +177,8 @@ class Indexes:
             if repair and self.read_only and (dense or lexical):
                 raise IndexStateError(f"The index {self.folder} was opened read-only: no repair.")
             if repair and dense:
-                self.dense = DenseIndex(self.dimension)
-                self.save()
+                assert self._dense is not None
+                self._dense.rebuild()
             if repair and lexical:
                 self.lexical.close()
                 self._lexical = self._new_lexical()
@@ -197,13 +186,12 @@ class Indexes:
             return problems + dense + lexical
 
     def _wrong_vectors(self, live: Ids) -> list[str]:
-        wrong = 0
-        for start in range(0, len(live), BATCH_CHUNKS):
-            batch = live[start : start + BATCH_CHUNKS]
-            batch = batch[self.dense.contains(batch)]
-            if len(batch):
-                stored = self.catalog.vectors(batch.tolist())
-                wrong += int((self.dense.vectors(batch) != stored).any(axis=1).sum())
+        wrong, known = 0, IdSet(live)
+        for ids, vectors in self.dense.blocks():
+            is_live = known.contains(ids)
+            if is_live.any():
+                stored = self.dense.stored_form(self.catalog.vectors(ids[is_live]))
+                wrong += int((vectors[is_live] != stored).any(axis=1).sum())
         return [f"FAISS: {wrong} vectors differ from the catalog's"] if wrong else []
 
     def _release_lock(self) -> None:
@@ -214,6 +202,8 @@ class Indexes:
     def close(self) -> None:
         """Close the files and let the lock go, without saving: what is missing is replayed."""
         with self._lock:
+            if self._dense is not None:
+                self._dense.close()
             if self._lexical is not None:
                 self._lexical.close()
             self.catalog.close()

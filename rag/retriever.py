@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from rag.encoder import Encoder, Vectors
 from rag.indexes import Indexes
+from rag.language_groups import LanguageGroups
 from rag.types import Hit, StoredChunk
 
 RRF_K = 60  # Cormack, Clarke and Buettcher 2009
@@ -18,18 +14,6 @@ OVERFETCH = 4
 MIN_FETCHED = 40
 MIN_KNOWN_SHARE = 0.5  # below, the words are of another language than the documents
 LANGUAGE_SHIFT = 0.7  # of a language's mean similarity; see docs/decisions.md
-MIN_LANGUAGE_CHUNKS = 8  # a smaller group says nothing about its language
-SAMPLED_CHUNKS = 2000
-
-Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _LanguageGroup:
-    """The chunks of one language, and the mean (d,) of their embeddings."""
-
-    ids: Ids
-    mean: Vectors
 
 
 class Retriever:
@@ -38,9 +22,7 @@ class Retriever:
     def __init__(self, indexes: Indexes, encoder: Encoder) -> None:
         self._indexes = indexes
         self._encoder = encoder
-        self._lock = threading.Lock()
-        self._groups: list[_LanguageGroup] = []
-        self._groups_sequence = -1
+        self._languages = LanguageGroups(indexes.catalog)
 
     def search(self, query: str, top_k: int, *, wordings: Sequence[str] = ()) -> list[Hit]:
         """The best chunks, best first; `wordings` are other ways to ask for the same.
@@ -66,7 +48,7 @@ class Retriever:
 
     def _search_dense(self, queries: Vectors, k: int) -> list[int]:
         """Chunk ids, best first; the shift undoes the encoder's liking for the query's language."""
-        groups = self._language_groups()
+        groups = self._languages.current()
         if len(groups) < 2:
             return [chunk_id for chunk_id, _ in self._indexes.dense.search(queries, k)]
         found: list[tuple[int, float]] = []
@@ -76,28 +58,6 @@ class Retriever:
             found += [(chunk_id, score - shift) for chunk_id, score in hits]
         found.sort(key=lambda hit: (-hit[1], hit[0]))
         return [chunk_id for chunk_id, _ in found[:k]]
-
-    def _language_groups(self) -> list[_LanguageGroup]:
-        catalog = self._indexes.catalog
-        with self._lock, catalog.snapshot():
-            if (sequence := catalog.sequence()) != self._groups_sequence:
-                self._groups = self._make_groups()
-                self._groups_sequence = sequence
-            return self._groups
-
-    def _make_groups(self) -> list[_LanguageGroup]:
-        """One group a language; the small ones share one."""
-        by_language = self._indexes.catalog.chunk_ids_by_language()
-        large = [ids for ids in by_language.values() if len(ids) >= MIN_LANGUAGE_CHUNKS]
-        small = [ids for ids in by_language.values() if len(ids) < MIN_LANGUAGE_CHUNKS]
-        if small:
-            large.append(np.sort(np.concatenate(small)))
-        return [_LanguageGroup(ids, self._mean_vector(ids)) for ids in large]
-
-    def _mean_vector(self, ids: Ids) -> Vectors:
-        sample = ids[:: max(1, len(ids) // SAMPLED_CHUNKS)]
-        mean: Vectors = self._indexes.catalog.vectors(sample.tolist()).mean(axis=0)
-        return mean
 
 
 def fuse(ranked: Sequence[Sequence[int]]) -> list[tuple[int, float]]:

@@ -36,8 +36,8 @@ def put(catalog: Catalog, path: str, text: str) -> None:
     )
 
 
-def open_indexes(folder: Path, read_only: bool = False) -> Indexes:
-    return Indexes(folder, dimension=6, read_only=read_only)
+def open_indexes(folder: Path, read_only: bool = False, exact_limit: int = 1000) -> Indexes:
+    return Indexes(folder, dimension=6, read_only=read_only, exact_limit=exact_limit)
 
 
 def state(indexes: Indexes) -> dict[str, object]:
@@ -92,6 +92,34 @@ def test_following_equals_a_fresh_rebuild(
         (folder / "lexical" / "meta.json").write_text("{")
         with open_indexes(folder) as rebuilt:
             assert state(rebuilt) == followed
+
+
+@settings(deadline=None, max_examples=15)
+@given(steps)
+def test_an_index_in_lists_follows_too(
+    plan: list[tuple[str, str, str, list[list[str]]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "index"
+        indexes = open_indexes(folder, exact_limit=2)
+        for action, path, other, lines in plan:
+            if action == "put":
+                put(indexes.catalog, path, "\n".join(" ".join(line) for line in lines))
+            elif action == "delete":
+                indexes.catalog.delete_document(path)
+            elif action == "move":
+                indexes.catalog.move_document(path, other, 2)
+            elif action == "save":
+                indexes.save()
+            else:
+                indexes.close()  # perhaps while it grows
+                indexes = open_indexes(folder, exact_limit=2)
+        indexes.save()
+        live = indexes.catalog.live_chunk_ids().tolist()
+        assert not indexes.dense.is_outgrown
+        assert [i for i, _ in sorted(indexes.dense.search(embed("cat"), 500))] == live
+        assert indexes.verify() == []
+        indexes.close()
 
 
 def test_a_crash_before_catching_up_loses_nothing(tmp_path: Path) -> None:

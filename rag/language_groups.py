@@ -1,0 +1,97 @@
+"""The chunks of each language, kept up to date from the catalog's log."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.catalog import Catalog
+from rag.id_set import IdSet
+
+MIN_LANGUAGE_CHUNKS = 8  # a smaller group says nothing about its language
+SAMPLED_CHUNKS = 2000
+MAX_DRIFT = 0.01  # of a large group may change before its mean is taken again
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGroup:
+    """The chunks of one language, and the mean (d,) of their embeddings."""
+
+    ids: IdSet
+    mean: Vectors
+
+
+@dataclass(slots=True)
+class _Mean:
+    """A mean, and how many chunks came and went since it was taken."""
+
+    vector: Vectors
+    num_changes: int = 0
+
+
+class LanguageGroups:
+    """One group a language; languages of a few chunks share one. Safe to use from many threads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._lock = threading.Lock()
+        self._sequence = -1
+        self._ids: dict[str, IdSet] = {}
+        self._means: dict[str, _Mean] = {}
+        self._groups: list[LanguageGroup] = []
+
+    def current(self) -> list[LanguageGroup]:
+        """The groups as the catalog stands now; what the log says is all that is read."""
+        with self._lock, self._catalog.snapshot():
+            if (sequence := self._catalog.sequence()) != self._sequence:
+                self._follow()
+                self._groups = self._make_groups()
+                self._sequence = sequence
+            return self._groups
+
+    def _follow(self) -> None:
+        if self._sequence < 0:
+            by_language = self._catalog.chunk_ids_by_language()
+            self._ids = {language: IdSet(ids) for language, ids in by_language.items()}
+            return
+        added, deleted, _ = self._catalog.changes_since(self._sequence)
+        added_by_language = self._catalog.chunk_ids_by_language(added)
+        gone = np.array(deleted, dtype=np.int64)
+        for language in self._ids.keys() | added_by_language.keys():
+            before = self._ids.get(language, IdSet())
+            came = added_by_language.get(language, gone[:0])
+            went = gone[before.contains(gone)]
+            if num_changes := len(came) + len(went):
+                self._ids[language] = before.with_changes(came, went)
+                if language in self._means:
+                    self._means[language].num_changes += num_changes
+
+    def _make_groups(self) -> list[LanguageGroup]:
+        groups, small = [], IdSet()
+        for language, ids in sorted(self._ids.items()):
+            if len(ids) >= MIN_LANGUAGE_CHUNKS:
+                groups.append(LanguageGroup(ids, self._mean(language, ids)))
+            else:
+                small |= ids
+        if len(small):
+            groups.append(LanguageGroup(small, self._mean_vector(small)))
+        return groups
+
+    def _mean(self, language: str, ids: IdSet) -> Vectors:
+        known = self._means.get(language)
+        allowed_changes = MAX_DRIFT * len(ids) if len(ids) > SAMPLED_CHUNKS else 0
+        if known is None or known.num_changes > allowed_changes:
+            known = _Mean(self._mean_vector(ids))
+            self._means[language] = known
+        return known.vector
+
+    def _mean_vector(self, ids: IdSet) -> Vectors:
+        all_ids = ids.ids()
+        sample = all_ids[:: max(1, len(all_ids) // SAMPLED_CHUNKS)]
+        mean: Vectors = self._catalog.vectors(sample.tolist()).mean(axis=0)
+        return mean
