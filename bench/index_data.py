@@ -22,11 +22,12 @@ from rag.encoder import Encoder
 
 LANGUAGES = ("en", "zh")
 PASSAGE_CHARACTERS = {"en": 900, "zh": 300}  # about 200 tokens
-KEPT_SENTENCES = 0.6  # of a drawn passage; the others come from a second one
-SWAPPED_WORDS = 0.1  # places that take a word of a third passage: rare words stay rare
+ENCODED_PASSAGES, ENCODED_QUESTIONS = 1000, 300  # of each language
+ENCODED_CHARACTERS = {"en": 300, "zh": 100}  # the beginning of a passage: minutes are saved
+ADDED_WORDS = 0.5  # of the sentences of a drawn passage are followed by a word of any other
 NEAREST = 8  # neighbours whose differences give the noise its covariance
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?。！？；\n])")
-_WORDS = {"en": re.compile(r"\S+\s*"), "zh": re.compile(r".{1,2}", re.DOTALL)}
+_WORD = re.compile(r"[A-Za-z0-9-]+|[\u4e00-\u9fff]{2}")
 
 Vectors = npt.NDArray[np.float32]
 
@@ -89,31 +90,55 @@ def _pieces(text: str, limit: int) -> Iterator[str]:
         yield piece.strip()
 
 
-def make_sample(
-    data: Path, language: str, encoder: Encoder, num_passages: int, num_questions: int
-) -> Sample:
-    """Read and encode. Takes minutes for some thousands."""
-    passages, questions = read_passages(data, language), read_questions(data, language)
-    return Sample(
-        language,
-        passages,
-        questions[:num_questions],
-        encoder.encode_documents(passages[:num_passages]),
-        encoder.encode_queries(questions[:num_questions]),
-    )
+def load_sample(folder: Path, data: Path, language: str) -> Sample:
+    """Read the real texts; their vectors come from the folder, or are made there (minutes)."""
+    passages = read_passages(data, language)
+    questions = read_questions(data, language)[:ENCODED_QUESTIONS]
+    file = folder / f"{language}.npz"
+    if not file.exists():
+        encoder = _open_encoder()
+        rows = encoder.encode_documents(
+            [text[: ENCODED_CHARACTERS[language]] for text in passages[:ENCODED_PASSAGES]]
+        )
+        asked = encoder.encode_queries(questions)
+        unfinished = file.with_suffix(".unfinished.npz")
+        np.savez(unfinished, passages=rows, questions=asked)
+        unfinished.replace(file)
+    held = np.load(file)
+    return Sample(language, passages, questions, held["passages"], held["questions"])
 
 
-def vary(passages: list[str], language: str, chance: random.Random) -> str:
-    """A new passage: the sentences of two, shuffled, with some words of a third."""
-    first, second, third = (passages[chance.randrange(len(passages))] for _ in range(3))
-    sentences = [s for s in _SENTENCE_ENDS.split(first) if chance.random() < KEPT_SENTENCES]
-    sentences += [s for s in _SENTENCE_ENDS.split(second) if chance.random() > KEPT_SENTENCES]
-    chance.shuffle(sentences)
-    words = _WORDS[language].findall("".join(sentences) or first)
-    others = _WORDS[language].findall(third)
-    for _ in range(int(SWAPPED_WORDS * len(words))):
-        words[chance.randrange(len(words))] = others[chance.randrange(len(others))]
-    return "".join(words)
+def _open_encoder() -> Encoder:
+    from rag.config import load_settings
+    from rag.parts import open_encoder
+
+    return open_encoder(load_settings(encoder="package:multilingual-e5-small"), print)
+
+
+class TextSource:
+    """Draws passages that did not exist, with the words of real ones as often as there."""
+
+    def __init__(self, passages: list[str], seed: int) -> None:
+        self._chance = random.Random(seed)
+        self._sentences = [[s for s in _SENTENCE_ENDS.split(text) if s] for text in passages]
+        self._words = [word for text in passages for word in _WORD.findall(text)]
+        self._limit = 1.2 * sum(map(len, passages)) / len(passages)
+
+    def draw(self) -> str:
+        """Sentences of two passages, shuffled, and some words of others at places by chance."""
+        chance = self._chance
+        first, second = chance.choice(self._sentences), chance.choice(self._sentences)
+        sentences = first[chance.randrange(2) :] + second[: 1 + len(second) // 2]
+        chance.shuffle(sentences)
+        text, size = [], 0
+        for sentence in sentences:
+            if text and size + len(sentence) > self._limit:
+                break
+            text.append(sentence)
+            size += len(sentence)
+            if chance.random() < ADDED_WORDS:
+                text.append(chance.choice(self._words) + " ")
+        return "".join(text)
 
 
 class VectorSource:

@@ -22,8 +22,8 @@ TRAILER = struct.Struct("<8sqqqq")
 MAGIC = b"FNDENSE2"
 
 EXACT_LIMIT = 50_000  # vectors compared one by one: 5 ms at 384 dimensions
-# A question lies apart from all passages, so its nearest ones lie in many lists. 128 lists hold 99 %
-# of the ten nearest at 100,000 vectors (512 lists), at 300,000 (1024) and at 1,000,000 (2048).
+# A question lies apart from all passages, so its nearest ones lie in many lists. 128 lists hold
+# 99 % of the ten nearest at 100,000 vectors (512 lists), 300,000 (1024) and 1,000,000 (2048).
 PROBED_LISTS = 128
 LOCKED_VECTORS = 2_000  # added at once: a search waits no longer than that takes
 
