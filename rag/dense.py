@@ -222,8 +222,13 @@ class DenseIndex:
         return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
 
     def stored_form(self, vectors: Vectors) -> Vectors:
-        """What becomes of vectors that are added: rounded where they lie in lists."""
-        return vectors if self.is_exact else vectors.astype(np.float16).astype(np.float32)
+        """What becomes of vectors (n, d) that are added: rounded, as FAISS does, in lists."""
+        with self._lock:
+            if self.is_exact:
+                return vectors
+            rows = np.ascontiguousarray(vectors, dtype=np.float32)
+            rounded: Vectors = self._index.sq.decode(self._index.sq.compute_codes(rows))
+            return rounded
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

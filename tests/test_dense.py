@@ -109,6 +109,14 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path, damage: str) -> None:
 # In lists
 
 
+def test_the_stored_form_is_rounded_as_faiss_rounds() -> None:
+    """It rounds halves between two numbers otherwise than numpy does."""
+    lists = filled(topics(200, 1), exact_limit=100).grown()
+    halves = (1 + (2 * np.arange(160) + 1) / 2**11).astype(np.float32).reshape(10, 16)
+    lists.apply(range(1000, 1010), halves, [])
+    assert (lists.vectors(np.arange(1000, 1010)) == lists.stored_form(halves)).all()
+
+
 def topics(count: int, seed: int) -> np.ndarray:
     """Unit rows around forty centers, as text has topics."""
     chance = np.random.default_rng(seed)
