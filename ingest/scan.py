@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,9 @@ class IgnoreRules:
             raise SettingError(f"{file} has a wrong pattern ({error}). Correct it.") from error
         return IgnoreRules([*self._specs, (folder, spec)])
 
+    def __bool__(self) -> bool:
+        return bool(self._specs)
+
     def ignores(self, path: Path, *, is_folder: bool) -> bool:
         """Whether the last rule that names the path says so."""
         for folder, spec in reversed(self._specs):
@@ -86,18 +89,20 @@ class IgnoreRules:
         return False
 
 
-def scan(roots: Sequence[Path], *, max_file_bytes: int) -> Scan:
+def scan(roots: Sequence[Path], *, max_file_bytes: int, follow_links: bool = False) -> Scan:
     """Find every file under the roots (folders or files).
 
-    Left out: hidden files and folders, what IGNORE_FILE names, links to folders, indexes of
-    Footnote, and the lock files of Office. A root that is not there is a failure `missing`.
+    Left out: hidden files and folders, what IGNORE_FILE names, indexes of Footnote, and the lock
+    files of Office; links to folders, and (reason `link`) links to files outside the roots, unless
+    `follow_links`. A root that is not there is a failure `missing`.
     """
     found = Scan()
+    walk = _Walk(found, max_file_bytes, [os.path.realpath(root) for root in roots], follow_links)
     for root in roots:
         if root.is_dir():
-            _walk(root, IgnoreRules(), found, max_file_bytes)
+            walk.folder(root, IgnoreRules())
         elif root.exists():
-            _add(root, found, max_file_bytes)
+            walk.file(str(root), root.stat)
         else:
             message = f"{root}: is not there; bring it back, or index another folder"
             found.failed.append(Failure(str(root), "missing", message))
@@ -116,58 +121,95 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _walk(folder: Path, rules: IgnoreRules, found: Scan, max_file_bytes: int) -> None:
-    try:
-        rules = rules.below(folder)
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        message = f"{folder}: cannot be opened ({error.strerror}); allow reading it"
-        found.failed.append(Failure(str(folder), "unreadable", message))
-        return
-    except SettingError as error:
-        found.failed.append(Failure(str(folder), "ignore_file", str(error)))
-        return
-    for entry in _visible(entries):
-        path = folder / entry.name
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if rules.ignores(path, is_folder=is_folder):
-            continue
+class _Walk:
+    """Goes through folders, and adds to what is found."""
+
+    def __init__(
+        self, found: Scan, max_file_bytes: int, real_roots: Sequence[str], follow_links: bool
+    ) -> None:
+        self._found = found
+        self._max_file_bytes = max_file_bytes
+        self._real_roots = real_roots
+        self._follow_links = follow_links
+        self._entered: set[str] = set()  # real paths of folders behind links: they may be loops
+
+    def folder(self, folder: Path, rules: IgnoreRules) -> None:
+        try:
+            rules = rules.below(folder)
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            message = f"{folder}: cannot be opened ({error.strerror}); allow reading it"
+            self._fail(str(folder), "unreadable", message)
+            return
+        except SettingError as error:
+            self._fail(str(folder), "ignore_file", str(error))
+            return
+        for entry in entries:
+            if not is_hidden(entry.name):
+                self._entry(entry, rules)
+
+    def _entry(self, entry: os.DirEntry[str], rules: IgnoreRules) -> None:
+        is_folder = entry.is_dir(follow_symlinks=self._follow_links)
+        if rules and rules.ignores(Path(entry.path), is_folder=is_folder):
+            return
         if is_folder:
-            if not is_index_folder(path):
-                _walk(path, rules, found, max_file_bytes)
+            path = Path(entry.path)
+            if not is_index_folder(path) and not self._is_loop(entry):
+                self.folder(path, rules)
+        elif entry.is_symlink() and not self._follow_links and self._leads_out(entry):
+            pass
         elif not entry.is_dir():
-            _add(path, found, max_file_bytes)
+            self.file(entry.path, entry.stat)
+
+    def _is_loop(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a folder behind a link was gone through, or is being gone through, already."""
+        if not entry.is_symlink():
+            return False
+        real = os.path.realpath(entry.path)
+        if real in self._entered or _is_below(os.path.realpath(os.path.dirname(entry.path)), real):
+            return True
+        self._entered.add(real)
+        return False
+
+    def _leads_out(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a link leads to a file outside the roots, which is then reported."""
+        real = os.path.realpath(entry.path)
+        if not os.path.isfile(real) or any(_is_below(real, root) for root in self._real_roots):
+            return False
+        if Path(entry.name).suffix.lower() in SUFFIXES:
+            message = f"{entry.path}: leads out of the folder; set follow_links, or copy the file"
+            self._fail(entry.path, "link", message)
+        return True
+
+    def file(self, path: str, look: Callable[[], os.stat_result]) -> None:
+        """Add a file. `look` gives its state."""
+        try:
+            path.encode()
+            status = look()
+        except UnicodeEncodeError:
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            self._fail(shown, "unreadable", f"{shown}: its name is not UTF-8; rename it")
+            return
+        except OSError as error:
+            message = f"{path}: cannot be opened ({error.strerror}); mend or remove it"
+            self._fail(path, "unreadable", message)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            return
+        if os.path.splitext(path)[1].lower() not in SUFFIXES:
+            self._found.unsupported.append(path)
+        elif status.st_size > self._max_file_bytes:
+            size, limit = status.st_size / 1e6, self._max_file_bytes / 1e6
+            cure = f"{size:.1f} MB, over max_file_mb {limit:g}; split it, or raise the limit"
+            self._fail(path, "too_large", f"{path}: {cure}")
+        else:
+            is_settled = abs(time.time_ns() - status.st_mtime_ns) > FRESH_NS
+            mtime_ns = status.st_mtime_ns if is_settled else UNTRUSTED_MTIME
+            self._found.files[path] = FoundFile(path, status.st_size, mtime_ns, status.st_ino)
+
+    def _fail(self, path: str, reason: str, message: str) -> None:
+        self._found.failed.append(Failure(path, reason, message))
 
 
-def _visible(entries: Sequence[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    for entry in entries:
-        if not is_hidden(entry.name):
-            yield entry
-
-
-def _add(path: Path, found: Scan, max_file_bytes: int) -> None:
-    name = str(path)
-    try:
-        name.encode()
-        status = path.stat()
-    except UnicodeEncodeError:
-        shown = name.encode("utf-8", "backslashreplace").decode()
-        message = f"{shown}: its name is not UTF-8; rename it"
-        found.failed.append(Failure(shown, "unreadable", message))
-        return
-    except OSError as error:
-        message = f"{path}: cannot be opened ({error.strerror}); mend or remove it"
-        found.failed.append(Failure(name, "unreadable", message))
-        return
-    if not stat.S_ISREG(status.st_mode):
-        return
-    if path.suffix.lower() not in SUFFIXES:
-        found.unsupported.append(name)
-    elif status.st_size > max_file_bytes:
-        size, limit = status.st_size / 1e6, max_file_bytes / 1e6
-        message = f"{path}: {size:.1f} MB, over max_file_mb {limit:g}; split it, or raise the limit"
-        found.failed.append(Failure(name, "too_large", message))
-    else:
-        is_settled = abs(time.time_ns() - status.st_mtime_ns) > FRESH_NS
-        mtime_ns = status.st_mtime_ns if is_settled else UNTRUSTED_MTIME
-        found.files[name] = FoundFile(name, status.st_size, mtime_ns, status.st_ino)
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

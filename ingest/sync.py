@@ -1,32 +1,44 @@
-"""Brings an index to the present state of its folders, doing nothing twice."""
+"""Brings an index to the present state of its folders, doing nothing twice.
+
+The files are read and chunked by a pool ahead of the encoder, which takes texts of like lengths
+from a window over many documents; a thread behind it commits each document that is complete.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.chunker import CHUNKER_VERSION, MAX_CONTEXT_TOKENS, chunk_document
-from ingest.reading import ReadingProcess
-from ingest.scan import UNTRUSTED_MTIME, Failure, FoundFile, Scan, scan
+from ingest.changes import Changes, Comparison
+from ingest.chunker import CHUNKER_VERSION, MAX_CONTEXT_TOKENS
+from ingest.pool import Prepared, Reader, ReaderPool
+from ingest.reading import DEFAULT_READING, Reading, ReadingProcess
+from ingest.scan import Failure, scan
+from ingest.window import Pending, Window
+from ingest.writing import Writer
 from rag.catalog import Catalog
-from rag.encoder import Encoder, Vectors, document_input, embedding_key
+from rag.encoder import Encoder, embedding_key
 from rag.errors import ReadError, SettingError
 from rag.indexes import Indexes
-from rag.types import Chunk, StoredDocument
 
 ROOTS_KEY = "roots"
 CHUNKING_KEY = "chunking"
-PENDING_CHUNKS = 256  # encoded together: enough to sort by length, little to lose
-HASH_BYTES = 1 << 20
+READING_KEY = "reading"  # how files were read when some of them failed
+PRUNED_KEY = "pruned"  # the sequence after which the unused embeddings were dropped
+WINDOW_CHUNKS = 2048  # sorted together: enough that lengths match, some 4 MB
+FIRST_SLICE_CHUNKS = 32
+SLICE_SECONDS = (1.0, 3.0)  # of encoding between two looks at what came in, and at the stop
+WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` files are read and indexed; `path` is next."""
+    """`done` of `total` files are read and encoded; `path` is the last of them, or the first."""
 
     done: int
     total: int
@@ -35,11 +47,15 @@ class Progress:
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a sync did. `num_chunks` stand in the files it read; `num_encoded` were new text."""
+    """What a sync did. `num_chunks` stand in the files it read; `num_encoded` were new text.
+
+    `new` counts `copied` files too.
+    """
 
     new: int = 0
     changed: int = 0
     moved: int = 0
+    copied: int = 0
     removed: int = 0
     unchanged: int = 0
     failed: list[Failure] = field(default_factory=list)
@@ -47,6 +63,7 @@ class SyncReport:
     num_chunks: int = 0
     num_encoded: int = 0
     seconds: float = 0.0
+    encoder_seconds: float = 0.0
     was_stopped: bool = False
 
 
@@ -65,28 +82,27 @@ def sync(
     max_chunk_tokens: int,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    explain: Callable[[str], None] | None = None,
+    reading: Reading = DEFAULT_READING,
+    follow_links: bool = False,
 ) -> SyncReport:
     """Index what is new or changed under the roots (absolute), and drop what is gone.
 
     Files of equal size and time are not opened; text that was encoded before is not encoded
-    again; documents outside the roots stay. Raises SettingError if a root that was never indexed
-    is not there, IndexStateError if the index was made with another encoder.
+    again; documents outside the roots stay. `explain` gets a line when all must be read anew.
+    Raises SettingError if a root that was never indexed is not there, IndexStateError if the
+    index was made with another encoder.
     """
-    return _Sync(indexes, encoder, max_chunk_tokens, progress, should_stop).run(
-        [Path(root) for root in roots], max_file_bytes
+    run = _Sync(
+        indexes,
+        encoder,
+        max_tokens=min(max_chunk_tokens, encoder.max_tokens - MAX_CONTEXT_TOKENS),
+        reading=reading,
+        progress=progress or (lambda _: None),
+        should_stop=should_stop or (lambda: False),
+        explain=explain or (lambda _: None),
     )
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A document that is read, and waits for its vectors."""
-
-    file: FoundFile
-    content_hash: str
-    title: str
-    text: str
-    chunks: list[Chunk]
-    keys: list[str]
+    return run.run([Path(root) for root in roots], max_file_bytes, follow_links)
 
 
 class _Sync:
@@ -94,38 +110,49 @@ class _Sync:
         self,
         indexes: Indexes,
         encoder: Encoder,
-        max_chunk_tokens: int,
-        progress: Callable[[Progress], None] | None,
-        should_stop: Callable[[], bool] | None,
+        *,
+        max_tokens: int,
+        reading: Reading,
+        progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        explain: Callable[[str], None],
     ) -> None:
         self._indexes = indexes
         self._catalog = indexes.catalog
         self._encoder = encoder
-        self._max_tokens = min(max_chunk_tokens, encoder.max_tokens - MAX_CONTEXT_TOKENS)
+        self._max_tokens = max_tokens
+        self._reading = reading
         self._progress = progress
-        self._should_stop = should_stop or (lambda: False)
+        self._should_stop = should_stop
+        self._explain = explain
         self._report = SyncReport()
-        self._pending: list[_Pending] = []
-        self._renamed: set[str] = set()  # moved to another name: read again
+        self._changes = Changes()
+        self._window = Window()
+        self._slice_chunks = FIRST_SLICE_CHUNKS
+        self._done = 0
 
-    def run(self, roots: Sequence[Path], max_file_bytes: int) -> SyncReport:
+    def run(self, roots: Sequence[Path], max_file_bytes: int, follow_links: bool) -> SyncReport:
         started = time.monotonic()
         report = self._report
         self._indexes.claim_encoder(self._encoder.fingerprint)
         is_whole = self._remember(roots)
-        before = self._catalog.sequence()
-        found = scan(roots, max_file_bytes=max_file_bytes)
+        found = scan(roots, max_file_bytes=max_file_bytes, follow_links=follow_links)
         report.unsupported, report.failed = found.unsupported, list(found.failed)
-        to_read = self._compare(found, roots)
+        changes = self._changes = Comparison(
+            self._catalog,
+            found,
+            is_stale=self._is_stale(),
+            may_retry=self._catalog.get_meta(READING_KEY) != self._reading_name(),
+        ).run(roots)
+        self._count(changes)
         self._indexes.catch_up()  # what is gone is gone before the reading begins
-        self._read(to_read)
+        if changes.wanted:
+            self._index()
         report.failed.sort(key=lambda failure: failure.path)
         if not report.was_stopped:
-            self._catalog.set_meta(CHUNKING_KEY, self._chunking())
-        if self._catalog.sequence() != before:
-            if is_whole and not report.was_stopped:
-                self._catalog.prune_embeddings()
-            self._indexes.save()
+            self._set_meta(CHUNKING_KEY, self._chunking())
+            self._set_meta(READING_KEY, self._reading_name())
+        self._tidy(may_prune=is_whole and not report.was_stopped)
         report.seconds = time.monotonic() - started
         return report
 
@@ -136,183 +163,175 @@ class _Sync:
             if str(root) not in known and not root.exists():
                 raise SettingError(f"{root} is not there. Give a folder or a file that exists.")
         named = list(dict.fromkeys([*known, *map(str, roots)]))
-        if named != known:
-            self._catalog.set_meta(ROOTS_KEY, json.dumps(named, ensure_ascii=False))
+        self._set_meta(ROOTS_KEY, json.dumps(named, ensure_ascii=False))
         return all(Path(root).exists() for root in named)
+
+    def _set_meta(self, key: str, value: str) -> None:
+        if self._catalog.get_meta(key) != value:
+            self._catalog.set_meta(key, value)
 
     def _chunking(self) -> str:
         return f"{CHUNKER_VERSION}/{self._max_tokens}"
 
-    # What is different
+    def _is_stale(self) -> bool:
+        """Whether the documents were cut otherwise than they would be now."""
+        held = self._catalog.get_meta(CHUNKING_KEY)
+        if held == self._chunking():
+            return False
+        if held is not None:
+            self._explain(
+                f"The chunks were cut as {held} (version/tokens), now {self._chunking()}: all "
+                "files are read again, one by one; until its turn each is found as it was."
+            )
+        return True
 
-    def _compare(self, found: Scan, roots: Sequence[Path]) -> list[FoundFile]:
-        """Drop what is gone, follow what moved; return what must be opened."""
-        documents = {doc.path: doc for doc in self._catalog.documents()}
-        failures = self._catalog.failures()
-        is_stale = self._catalog.get_meta(CHUNKING_KEY) != self._chunking()
-        to_read: list[FoundFile] = []
-        for file in found.files.values():
-            state = (file.size, file.mtime_ns)
-            document, failure = documents.get(file.path), failures.get(file.path)
-            if document and not is_stale and (document.size, document.mtime_ns) == state:
-                self._report.unchanged += 1
-            elif failure and failure[:2] == state:
-                self._report.failed.append(Failure(file.path, failure[2], failure[3]))
-            else:
-                to_read.append(file)
-        covered = [str(root) for root in roots]
-        kept_out = {failure.path for failure in found.failed if failure.reason == "unreadable"}
-        gone = [
-            document
-            for path, document in documents.items()
-            if path not in found.files
-            and _is_under(path, covered)
-            and not _is_under(path, kept_out)
-        ]
-        for path in failures:
-            if path not in found.files and _is_under(path, covered):
-                self._catalog.delete_failure(path)
-        return self._follow_moves(gone, to_read, documents.keys(), is_stale)
+    def _reading_name(self) -> str:
+        """Names how files are read; passwords do not stand in the index."""
+        reading = self._reading
+        limits = (CHUNKER_VERSION, reading.seconds, reading.memory_bytes, reading.options)
+        return hashlib.sha256(repr(limits).encode()).hexdigest()[:16]
 
-    def _follow_moves(
-        self,
-        gone: Sequence[StoredDocument],
-        to_read: list[FoundFile],
-        known: Set[str],
-        is_stale: bool,
-    ) -> list[FoundFile]:
-        """A vanished document whose content stands elsewhere has moved; the others are removed."""
-        by_hash: dict[str, list[StoredDocument]] = {}
-        for document in gone:
-            by_hash.setdefault(document.content_hash, []).append(document)
-        sizes = {document.size for document in gone}
-        rest = []
-        for file in to_read:
-            moved = None
-            if file.size in sizes and file.path not in known and (digest := _hash(file.path)):
-                same = by_hash.get(digest, [])
-                moved = next((d for d in same if _name(d.path) == _name(file.path)), None)
-                moved = moved or next(iter(same), None)
-                if moved is not None:
-                    same.remove(moved)
-                    self._report.moved += 1
-            if moved is None:
-                rest.append(file)
-            elif _name(moved.path) == _name(file.path) and not is_stale:
-                self._catalog.move_document(moved.path, file.path, file.mtime_ns)
-            else:  # its name may be its title: read it again; the same text has its vectors
-                self._catalog.move_document(moved.path, file.path, UNTRUSTED_MTIME)
-                rest.append(file)
-                self._renamed.add(file.path)
-        for document in (d for left in by_hash.values() for d in left):
-            self._catalog.delete_document(document.path)
-            self._report.removed += 1
-        return rest
+    def _count(self, changes: Changes) -> None:
+        report = self._report
+        report.failed += changes.failed
+        report.unchanged = changes.unchanged
+        report.moved, report.removed = changes.moved, changes.removed
+        report.copied = report.new = changes.copied
 
-    # Reading and encoding
+    def _tidy(self, *, may_prune: bool) -> None:
+        """Save, and drop unused embeddings: also for an earlier sync that was cut short."""
+        newest = self._catalog.sequence()
+        if self._indexes.saved_sequence != newest:
+            self._indexes.save()
+        if may_prune and self._catalog.get_meta(PRUNED_KEY) != str(newest):
+            self._catalog.prune_embeddings()
+            self._catalog.set_meta(PRUNED_KEY, str(newest))
 
-    def _read(self, files: Sequence[FoundFile]) -> None:
-        with ReadingProcess() as reader:
-            for done, file in enumerate(files):
-                if self._should_stop():
-                    self._report.was_stopped = True
-                    break
-                if self._progress:
-                    self._progress(Progress(done, len(files), file.path))
-                self._read_one(reader, file)
-                if sum(len(one.chunks) for one in self._pending) >= PENDING_CHUNKS:
-                    self._flush()
-        self._flush()
-        if self._progress and files and not self._report.was_stopped:
-            self._progress(Progress(len(files), len(files), ""))
+    # The pipeline
 
-    def _read_one(self, reader: ReadingProcess, file: FoundFile) -> None:
-        document = self._catalog.document_by_path(file.path)
-        is_current = self._catalog.get_meta(CHUNKING_KEY) == self._chunking()
-        digest = _hash(file.path)
-        is_same = document is not None and document.content_hash == digest
-        if document and is_same and is_current and file.path not in self._renamed:
+    def _index(self) -> None:
+        """Read, encode and commit what was found to be new or changed."""
+        wanted = self._changes.wanted
+        self._progress(Progress(0, len(wanted), wanted[0].file.path))
+        stop = threading.Event()
+
+        def make_reader() -> Reader:
+            return ReadingProcess(self._reading, stop)
+
+        with (
+            Writer(self._indexes) as writer,
+            ReaderPool(
+                wanted,
+                make_reader,
+                self._encoder.token_starts,
+                self._max_tokens,
+                min(self._reading.num_readers, len(wanted)),
+            ) as pool,
+        ):
+            try:
+                self._run_stages(pool, writer)
+            finally:
+                stop.set()
+            writer.finish()
+
+    def _run_stages(self, pool: ReaderPool, writer: Writer) -> None:
+        remaining = len(self._changes.wanted)
+        while remaining or self._window:
+            if self._should_stop():
+                self._report.was_stopped = True
+                return
+            remaining -= self._take_in(pool, remaining)
+            self._encode_slice()
+            for pending in self._window.completed():
+                self._commit(pending, writer)
+
+    def _take_in(self, pool: ReaderPool, remaining: int) -> int:
+        """Fill the window with what is read by now; return how many files came in."""
+        taken = 0
+        while taken < remaining and len(self._window) < WINDOW_CHUNKS:
+            prepared = pool.get(0.0 if self._window else WAIT_SECONDS)
+            if prepared is None:
+                break
+            taken += 1
+            self._accept(prepared)
+        return taken
+
+    def _accept(self, prepared: Prepared) -> None:
+        file, error = prepared.file, prepared.error
+        if error is not None and not isinstance(error, ReadError):
+            raise error
+        if error is not None:
+            self._fail(prepared, error)
+        elif prepared.document is not None:
+            chunks = prepared.chunks
+            keys = [embedding_key(self._encoder, chunk.context, chunk.text) for chunk in chunks]
+            self._window.add(prepared, keys, self._catalog.known_keys(keys))
+            return
+        elif prepared.content_hash:
             self._catalog.touch_document(file.path, file.size, file.mtime_ns)
             self._report.unchanged += 1
-            return
-        try:
-            if digest is None:
-                message = f"{file.path}: cannot be opened; check that it exists and may be read"
-                raise ReadError("unreadable", message)
-            read = reader.read(Path(file.path))
-        except ReadError as error:
-            self._fail(file, error)
-            return
-        chunks = chunk_document(read, self._encoder.token_starts, self._max_tokens)
-        keys = [embedding_key(self._encoder, chunk.context, chunk.text) for chunk in chunks]
-        if document is None:
-            self._report.new += 1
-        elif file.path in self._renamed:
-            pass  # counted as moved
-        elif is_same:
-            self._report.unchanged += 1
-        else:
-            self._report.changed += 1
-        self._pending.append(_Pending(file, digest, read.title, read.text, chunks, keys))
+        self._finished(file.path)
 
-    def _fail(self, file: FoundFile, error: ReadError) -> None:
+    def _fail(self, prepared: Prepared, error: ReadError) -> None:
         """Note it, and drop the old version: its text stands nowhere any more."""
-        if not Path(file.path).exists():
-            return  # deleted since the scan; the next one will see
+        file = prepared.file
         if self._catalog.delete_document(file.path):
             self._report.removed += 1
         message = str(error)
         self._catalog.put_failure(file.path, file.size, file.mtime_ns, error.reason, message)
         self._report.failed.append(Failure(file.path, error.reason, message))
 
-    def _flush(self) -> None:
-        """Encode what is pending, each text once, and commit document by document."""
-        if not self._pending:
+    def _encode_slice(self) -> None:
+        """Encode some of the window, as much as takes a second or two."""
+        keys, texts = self._window.take(self._slice_chunks)
+        if not keys:
             return
-        inputs = {
-            key: document_input(chunk.context, chunk.text)
-            for one in self._pending
-            for key, chunk in zip(one.keys, one.chunks, strict=True)
-        }
-        for key in self._catalog.known_keys(inputs):
-            del inputs[key]
-        rows: Vectors = self._encoder.encode_documents(list(inputs.values()))
-        vectors = dict(zip(inputs, rows, strict=True))
-        for one in self._pending:
-            file = one.file
+        started = time.monotonic()
+        self._window.fill(keys, self._encoder.encode_documents(texts))
+        seconds = time.monotonic() - started
+        self._report.num_encoded += len(keys)
+        self._report.encoder_seconds += seconds
+        if seconds < SLICE_SECONDS[0] and len(keys) == self._slice_chunks:
+            self._slice_chunks = min(2 * self._slice_chunks, WINDOW_CHUNKS)
+        elif seconds > SLICE_SECONDS[1]:
+            self._slice_chunks = max(self._slice_chunks // 2, 1)
+
+    def _commit(self, pending: Pending, writer: Writer) -> None:
+        prepared = pending.prepared
+        file, document = prepared.file, prepared.document
+        assert document is not None
+
+        def put() -> None:
             self._catalog.put_document(
                 file.path,
-                one.title,
-                one.content_hash,
+                document.title,
+                prepared.content_hash,
                 file.size,
                 file.mtime_ns,
-                one.text,
-                one.chunks,
-                one.keys,
-                vectors,
+                document.text,
+                prepared.chunks,
+                pending.keys,
+                pending.vectors,
                 inode=file.inode,
             )
-            self._report.num_chunks += len(one.chunks)
-        self._report.num_encoded += len(inputs)
-        self._pending.clear()
-        self._indexes.catch_up()
 
+        writer.put(put)
+        self._count_read(prepared)
+        self._finished(file.path)
 
-def _is_under(path: str, roots: Iterable[str]) -> bool:
-    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
+    def _count_read(self, prepared: Prepared) -> None:
+        path, report = prepared.file.path, self._report
+        document = self._changes.documents.get(path)
+        report.num_chunks += len(prepared.chunks)
+        if path in self._changes.renamed:
+            pass  # counted as moved
+        elif document is None:
+            report.new += 1
+        elif document.content_hash == prepared.content_hash:
+            report.unchanged += 1
+        else:
+            report.changed += 1
 
-
-def _name(path: str) -> str:
-    return Path(path).name
-
-
-def _hash(path: str) -> str | None:
-    """SHA-256 of a file in hex; None if it cannot be opened."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            while block := stream.read(HASH_BYTES):
-                digest.update(block)
-    except OSError:
-        return None
-    return digest.hexdigest()
+    def _finished(self, path: str) -> None:
+        self._done += 1
+        self._progress(Progress(self._done, len(self._changes.wanted), path))

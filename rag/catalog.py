@@ -125,6 +125,36 @@ class Catalog(CatalogChecking):
             connection.execute("DELETE FROM failures WHERE path IN (?, ?)", (old_path, new_path))
         return True
 
+    def copy_document(self, path: str, new_path: str, mtime_ns: int, inode: int) -> bool:
+        """Store a document once more under another path; it shares its vectors.
+
+        Returns False, having changed nothing, if there is no document at `path`.
+        """
+        with self._writing() as connection:
+            original = self.document_by_path(path)
+            if original is None or path == new_path:
+                return False
+            self._delete(new_path)
+            cursor = connection.execute(
+                "INSERT INTO documents (path, title, content_hash, size, mtime_ns, inode, text,"
+                " indexed_at) SELECT ?, title, content_hash, size, ?, ?, text, ? FROM documents"
+                " WHERE document_id = ?",
+                (new_path, mtime_ns, inode, time.time(), original.document_id),
+            )
+            columns = "ordinal, start, end, text, context, headings, page, language, embedding_key"
+            connection.execute(
+                f"INSERT INTO chunks (document_id, {columns}) SELECT ?, {columns} FROM chunks"
+                " WHERE document_id = ? ORDER BY ordinal",
+                (cursor.lastrowid, original.document_id),
+            )
+            connection.execute(
+                "INSERT INTO log (action, chunk_id) SELECT 'add', chunk_id FROM chunks"
+                " WHERE document_id = ? ORDER BY ordinal",
+                (cursor.lastrowid,),
+            )
+            connection.execute("DELETE FROM failures WHERE path = ?", (new_path,))
+        return True
+
     def touch_document(self, path: str, size: int, mtime_ns: int) -> None:
         """Note the new size and time of a file whose content did not change."""
         with self._writing() as connection:

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import ingest.sync
 from ingest.readers import read_document
+from ingest.reading import Reading
 from ingest.sync import Progress, SyncReport, remembered_roots, sync
 from rag.errors import IndexStateError, SettingError
 from rag.indexes import Indexes
@@ -25,25 +26,29 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 class DirectReader:
     """Reads in this process, and notes what it was asked for."""
 
-    paths: list[str]
+    paths: ClassVar[list[str]] = []
 
-    def __init__(self) -> None:
-        type(self).paths = []
+    def __init__(self, *_: object) -> None:
+        pass
 
     def read(self, path: Path) -> Any:
         self.paths.append(str(path))
         return read_document(path)
 
-    def __enter__(self) -> DirectReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         pass
 
 
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest.sync, "ReadingProcess", DirectReader)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder gets one text at a time."""
+    monkeypatch.setattr(ingest.sync, "FIRST_SLICE_CHUNKS", 1)
+    monkeypatch.setattr(ingest.sync, "SLICE_SECONDS", (0.0, 1e9))
 
 
 @pytest.fixture
@@ -71,7 +76,9 @@ def write(path: Path, text: str, when: float = 1e9) -> None:
 
 
 def run(indexes: Indexes, encoder: WordEncoder, *roots: Path, **others: Any) -> SyncReport:
-    arguments = {"max_file_bytes": 10**6, "max_chunk_tokens": 50, **others}
+    DirectReader.paths.clear()
+    reading = Reading(readers=1)
+    arguments = {"max_file_bytes": 10**6, "max_chunk_tokens": 50, "reading": reading, **others}
     return sync(indexes, encoder, roots, **arguments)
 
 
@@ -276,18 +283,19 @@ def test_another_chunk_size_reads_everything_anew(
         assert content(indexes) == content(fresh)
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_stopping_keeps_what_is_done(indexes: Indexes, encoder: WordEncoder, docs: Path) -> None:
     for number in range(5):
         write(docs / f"{number}.txt", f"Text number {number}.")
-    report = run(indexes, encoder, docs, should_stop=lambda: len(DirectReader.paths) == 2)
+    report = run(indexes, encoder, docs, should_stop=lambda: len(encoder.documents) == 2)
     assert report.was_stopped and report.new == 2
     assert counts(run(indexes, encoder, docs)) == (3, 0, 0, 0, 2)
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_crash_while_encoding_loses_nothing_that_was_committed(
     indexes: Indexes, encoder: WordEncoder, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest.sync, "PENDING_CHUNKS", 1)
     for number in range(4):
         write(docs / f"{number}.txt", f"Text number {number}.")
     encode = encoder.encode_documents
@@ -322,7 +330,7 @@ def test_progress_counts_files(indexes: Indexes, encoder: WordEncoder, docs: Pat
     seen: list[Progress] = []
     run(indexes, encoder, docs, progress=seen.append)
     assert [(p.done, p.total, Path(p.path).name) for p in seen] == [
-        (0, 2, "a.txt"), (1, 2, "b.txt"), (2, 2, ""),
+        (0, 2, "a.txt"), (1, 2, "a.txt"), (2, 2, "b.txt"),
     ]  # fmt: skip
 
 
