@@ -201,8 +201,7 @@ class _Sync:
     def _tidy(self, *, may_prune: bool) -> None:
         """Save, and drop unused embeddings: also for an earlier sync that was cut short."""
         newest = self._catalog.sequence()
-        if self._indexes.saved_sequence != newest:
-            self._indexes.save()
+        self._indexes.save()
         if may_prune and self._catalog.get_meta(PRUNED_KEY) != str(newest):
             self._catalog.prune_embeddings()
             self._catalog.set_meta(PRUNED_KEY, str(newest))

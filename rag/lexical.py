@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from collections.abc import Iterable, Set
@@ -160,6 +161,12 @@ class LexicalIndex:
         ids = searcher.fast_field_values("chunk_id", [address for _, address in hits])
         found = [(int(i), float(score)) for i, (score, _) in zip(ids, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def weight(self, token: str) -> float:
+        """BM25's inverse document frequency of a token."""
+        searcher = self._index.searcher()
+        held = int(searcher.doc_freq("body", token))
+        return math.log(1 + (int(searcher.num_docs) - held + 0.5) / (held + 0.5))
 
     def known_share(self, query: str) -> float:
         """The share of the query's distinct tokens that occur in the index at all."""

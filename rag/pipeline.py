@@ -29,6 +29,7 @@ from rag.types import (
     SourcesFound,
 )
 
+MAX_TRIES = 5  # of a search whose documents are replaced before they are packed
 EXTRACTIVE = "extractive"  # the name of the model that is none
 
 
@@ -36,7 +37,8 @@ class Footnote:
     """Searches and answers. Safe to use from many threads.
 
     Without a generator an answer is made of the best sentences, quoted. `context_tokens` bounds
-    the passages of a prompt; None takes all that fit the model.
+    the passages of a prompt; None takes all that fit the model. With `words_only` the vectors of
+    the index are not the encoder's, and it finds by words alone.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class Footnote:
         context_tokens: int | None = None,
         max_answer_tokens: int = 512,
         temperature: float = 0.0,
+        words_only: bool = False,
     ) -> None:
         self._indexes = indexes
         self._encoder = encoder
         self._generator = generator
-        self._retriever = Retriever(indexes, encoder)
+        self._retriever = Retriever(indexes, None if words_only else encoder)
         self._top_k = top_k
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
@@ -78,8 +81,7 @@ class Footnote:
         Closing the iterator stops the model. Raises GenerationError if the model fails.
         """
         run = _Run(question, history)
-        hits = self._retriever.search(question, self._top_k, wordings=follow_up(question, history))
-        packed = self._pack(question, hits, history)
+        hits, packed = self._find(question, history)
         run.found(hits, packed.passages)
         yield SourcesFound(packed.passages, tuple(hits))
         if not packed.passages:
@@ -90,6 +92,18 @@ class Footnote:
             yield from self._write(run, packed, self._generator)
         name = self._generator.name if self._generator else EXTRACTIVE
         yield AnswerFinished(run.answer(name))
+
+    def _find(self, question: str, history: Sequence[Message]) -> tuple[Sequence[Hit], Packed]:
+        """Search and pack; again when a document was replaced in between."""
+        for tries_left in reversed(range(MAX_TRIES)):
+            wordings = follow_up(question, history)
+            hits = self._retriever.search(question, self._top_k, wordings=wordings)
+            try:
+                return hits, self._pack(question, hits, history)
+            except KeyError:
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable")
 
     def _pack(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Packed:
         catalog = self._indexes.catalog
