@@ -13,7 +13,7 @@ import pathspec
 
 from ingest.readers import SUFFIXES
 from rag.errors import SettingError
-from rag.indexes import CATALOG_FILE
+from rag.generations import is_index
 
 IGNORE_FILE = ".footnoteignore"
 FRESH_NS = 50_000_000  # a file this young may change again within the clock's tick
@@ -113,7 +113,7 @@ def scan(roots: Sequence[Path], *, max_file_bytes: int, follow_links: bool = Fal
 
 def is_index_folder(folder: Path) -> bool:
     """Whether a folder is an index of Footnote, whatever its name."""
-    return (folder / CATALOG_FILE).exists()
+    return is_index(folder)
 
 
 def is_hidden(name: str) -> bool:

@@ -155,6 +155,14 @@ class Catalog(CatalogChecking):
             connection.execute("DELETE FROM failures WHERE path = ?", (new_path,))
         return True
 
+    def continue_numbers(self, other: Catalog) -> None:
+        """Let the numbers of documents and chunks go on where another catalog's end."""
+        sql = "SELECT name, seq FROM sqlite_sequence WHERE name IN ('documents', 'chunks')"
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", other._rows(sql)
+            )
+
     def touch_document(self, path: str, size: int, mtime_ns: int) -> None:
         """Note the new size and time of a file whose content did not change."""
         with self._writing() as connection:

@@ -97,14 +97,16 @@ def sync_command(index: IndexOption = None, as_json: JsonOption = False) -> None
 
 
 def _sync(settings: Settings, folders: list[Path], as_json: bool) -> None:
-    from rag import service
+    from rag import documents
 
     with output.clean_stdout() as out, _writer(settings) as (indexes, encoder):
-        roots = service.all_roots(folders, indexes.catalog)
+        roots = documents.all_roots(folders, indexes.catalog)
         if not roots:
             raise FootnoteError("No folder is indexed yet. Name one: footnote ingest FOLDER")
         with output.sync_progress() as progress:
-            report = service.run_sync(indexes, encoder, roots, settings, progress)
+            report = documents.run_sync(
+                indexes, encoder, roots, settings, progress, explain=output.say
+            )
         if as_json:
             output.print_json(output.report_json(report), out)
         else:
@@ -116,10 +118,10 @@ def _sync(settings: Settings, folders: list[Path], as_json: bool) -> None:
 @contextmanager
 def _writer(settings: Settings) -> Iterator[tuple[Any, Any]]:
     """The indexes opened for writing, and the encoder."""
-    from rag import parts
+    from rag import documents, parts
 
     encoder = parts.open_encoder(settings, output.say)
-    with parts.open_indexes(settings, encoder.dimension, read_only=False) as indexes:
+    with documents.open_writer(settings, encoder, output.say) as indexes:
         yield indexes, encoder
 
 
@@ -222,7 +224,8 @@ def chat(
     Example: footnote chat --docs ~/papers
     """
     from rag import serve
-    from rag.service import Service, index_for
+    from rag.documents import index_for
+    from rag.service import Service
 
     settings = _settings(index, host=host, port=port)
     if docs is not None and index is None:

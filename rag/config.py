@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     )
     chunk_tokens: int = Field(256, ge=32, le=8192, description="the longest chunk, in tokens")
     max_file_mb: float = Field(200.0, gt=0, description="larger files are reported, not read")
+    follow_links: bool = Field(False, description="also read what links out of a folder lead to")
+    readers: AutoInt = Field(None, ge=1, le=64, description="processes that read files")
+    read_seconds: float = Field(300.0, gt=0, description="a file that takes longer is reported")
+    read_memory_mb: int = Field(
+        2048, ge=256, description="a file that takes more memory to read is reported"
+    )
     debounce_ms: int = Field(1000, ge=50, le=60_000, description="rest before changes are read")
 
     host: str = Field("127.0.0.1", min_length=1, description="where `chat` listens")

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag import generations
 from rag.catalog import DIMENSION_KEY, Catalog
 from rag.config import Settings
 from rag.encoder import Encoder, SentenceEncoder
@@ -181,18 +182,23 @@ def context_tokens(settings: Settings) -> int | None:
 
 def open_indexes(settings: Settings, dimension: int, *, read_only: bool) -> Indexes:
     """Open the folder of the index. IndexStateError if it is missing, locked or damaged."""
-    return Indexes(settings.index, dimension=dimension, read_only=read_only)
+    while True:
+        folder = generations.current(settings.index)
+        indexes = Indexes(folder, dimension=dimension, read_only=read_only)
+        if generations.current(settings.index) == folder:
+            return indexes
+        indexes.close()  # another process has just put a new generation in its place
 
 
 def open_catalog(folder: Path) -> Catalog:
     """The catalog for reading. IndexStateError if there is none."""
-    return Catalog(folder / CATALOG_FILE, read_only=True)
+    return Catalog(generations.current(folder) / CATALOG_FILE, read_only=True)
 
 
 def lock_holder(folder: Path) -> int | None:
     """The process that writes to the index just now, 0 if its id is unknown; None without one."""
     try:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(generations.current(folder) / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

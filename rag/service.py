@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ingest.sync import Progress, SyncReport, remembered_roots, sync
+from ingest.sync import Progress, SyncReport, remembered_roots
 from ingest.watch import watch
-from rag import parts
-from rag.catalog import Catalog
+from rag import generations, parts
+from rag.catalog import ENCODER_KEY, Catalog
 from rag.config import Settings, load_settings
+from rag.documents import (
+    all_roots,
+    changes_in,
+    explain_reindexing,
+    open_catalog,
+    open_old_encoder,
+    run_sync,
+)
 from rag.encoder import Encoder
 from rag.errors import FootnoteError, IndexStateError
 from rag.generate import Generator
-from rag.indexes import CATALOG_FILE, Indexes
+from rag.indexes import Indexes
 from rag.parts import Say
 from rag.pipeline import Footnote
 
@@ -54,7 +61,9 @@ class Service:
         with_generator: bool = True,
     ) -> None:
         self.settings = settings
-        self.catalog = _open_catalog(settings.index, create=roots is not None)
+        self._catalogs = [open_catalog(settings.index, create=roots is not None)]
+        self._holds = ExitStack()
+        self._holds.enter_context(generations.hold(generations.current(settings.index)))
         self.last_sync: SyncReport | None = None
         self._say = say
         self._roots = roots
@@ -70,10 +79,17 @@ class Service:
         self._threads: list[threading.Thread] = []
         self._said: set[str] = set()  # by the last sync: a failed file is named once
         self._retired: list[Indexes] = []  # a question under way may still read them
-        self._encoder: Encoder | None = None
+        self._own_encoder: Encoder | None = None  # that the settings name
+        self._encoder: Encoder | None = None  # that searches
+        self._words_only = False  # the vectors are of an encoder that cannot be had any more
         self._generator: Generator | None = None
         self._indexes: Indexes | None = None
         self._footnote: Footnote | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """For reading; what it gives is always the serving generation's."""
+        return cast(Catalog, _Current(self._catalogs))
 
     # What the page and the commands use
 
@@ -98,8 +114,12 @@ class Service:
         Raises the error that keeps it from becoming ready.
         """
         self.wait()
-        assert self._footnote is not None and self._indexes is not None
-        self._indexes.catch_up()
+        indexes = self._indexes
+        assert self._footnote is not None and indexes is not None
+        if indexes.read_only:
+            if indexes.folder != generations.current(self.settings.index):
+                self._serve(self._open_reader())
+            indexes.catch_up()
         return self._footnote
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -154,7 +174,11 @@ class Service:
             self._generator.close()
         for indexes in [*self._retired, *([self._indexes] if self._indexes else [])]:
             indexes.close()
-        self.catalog.close()
+        for catalog in self._catalogs:
+            catalog.close()
+        self._holds.close()
+        if self._indexes is not None and not self._indexes.read_only:
+            generations.remove_unused(self.settings.index)
 
     # Becoming ready
 
@@ -198,6 +222,7 @@ class Service:
             context_tokens=parts.context_tokens(settings) if self._generator else None,
             max_answer_tokens=settings.max_answer_tokens,
             temperature=settings.temperature,
+            words_only=self._words_only,
         )
 
     def _load_generator(self) -> None:
@@ -220,17 +245,21 @@ class Service:
             self._tell("encoder", line)
             self._say(line)
 
-        self._encoder = parts.open_encoder(self.settings, say)
-        self._indexes = self._open_indexes(self._encoder.dimension)
-        self._indexes.claim_encoder(self._encoder.fingerprint)
+        encoder = self._own_encoder = parts.open_encoder(self.settings, say)
+        indexes = self._open_indexes()
+        self._serve(indexes)
         self._done("encoder")
         if self._roots is None:
             self._done("documents")
             return
-        if self._indexes.read_only and not self._take_over(self._encoder.dimension):
+        if indexes.read_only and not self._take_over():
             return
         roots = all_roots(self._roots or (), self.catalog)
-        self._sync(roots)
+        if generations.fits(self.settings.index, encoder.fingerprint):
+            assert self._indexes is not None
+            self._sync(self._indexes, roots)
+        elif not self._reindex(encoder, roots):
+            return
         self._done("documents")
         if self._is_watching and roots and not self._stop.is_set():
             watch(
@@ -240,49 +269,102 @@ class Service:
                 debounce_ms=self.settings.debounce_ms,
             )
 
-    def _open_indexes(self, dimension: int) -> Indexes:
+    def _dimension(self) -> int:
+        assert self._own_encoder is not None
+        folder = generations.current(self.settings.index)
+        return generations.dimension_of(folder) or self._own_encoder.dimension
+
+    def _open_indexes(self) -> Indexes:
         """As the writer if no other process is, else as its follower."""
         if self._roots is not None:
             try:
-                return parts.open_indexes(self.settings, dimension, read_only=False)
+                return parts.open_indexes(self.settings, self._dimension(), read_only=False)
             except IndexStateError:
                 holder = parts.lock_holder(self.settings.index)
                 if holder is None:
                     raise
                 self._say(f"The process {holder} writes to the index; following it until it ends.")
-        return parts.open_indexes(self.settings, dimension, read_only=True)
+        return self._open_reader()
 
-    def _take_over(self, dimension: int) -> bool:
+    def _open_reader(self) -> Indexes:
+        return parts.open_indexes(self.settings, self._dimension(), read_only=True)
+
+    def _serve(self, indexes: Indexes) -> None:
+        """Answer from these indexes from now on, with the encoder that made their vectors."""
+        encoder, words_only = self._encoder_of(indexes)
+        if indexes.catalog.path != self._catalogs[-1].path:
+            self._holds.enter_context(generations.hold(indexes.folder))
+            self._catalogs.append(Catalog(indexes.catalog.path, read_only=True))
+        with self._lock:
+            if self._indexes is not None:
+                self._retired.append(self._indexes)
+            self._indexes, self._encoder, self._words_only = indexes, encoder, words_only
+            if self._footnote is not None:
+                self._footnote = self._make_footnote()
+
+    def _encoder_of(self, indexes: Indexes) -> tuple[Encoder, bool]:
+        """The encoder to search with, and whether it can find by words alone."""
+        own = self._own_encoder
+        assert own is not None
+        stored = indexes.catalog.get_meta(ENCODER_KEY)
+        for encoder in (own, self._encoder):
+            if encoder is not None and stored in (None, encoder.fingerprint):
+                return encoder, False
+        old = open_old_encoder(self.settings, indexes.catalog, self._say)
+        return (own, True) if old is None else (old, False)
+
+    def _reindex(self, encoder: Encoder, roots: Sequence[Path]) -> bool:
+        """Fill a new generation while the old one answers, and put it in its place.
+
+        False when stopped before; the next start goes on with it.
+        """
+        self._say(explain_reindexing(self.catalog))
+        self._done("documents")
+        index = self.settings.index
+        indexes = generations.begin(index, encoder.fingerprint, encoder.dimension)
+        try:
+            self._sync(indexes, roots, encoder)
+            if self._stop.is_set():
+                indexes.close()
+                return False
+        except BaseException:
+            indexes.close()
+            raise
+        generations.activate(index, indexes.folder)
+        self._serve(indexes)
+        self._say("The new generation of the index answers from now on.")
+        return True
+
+    def _take_over(self) -> bool:
         """Follow the writer until it ends, then become it; False when stopped before."""
         self._done("documents")
         while not self._stop.wait(LOCK_RETRY_SECONDS):
             if parts.lock_holder(self.settings.index) is not None:
                 continue
             try:
-                indexes = parts.open_indexes(self.settings, dimension, read_only=False)
+                indexes = parts.open_indexes(self.settings, self._dimension(), read_only=False)
             except IndexStateError:  # another follower was faster
                 continue
-            with self._lock:
-                if self._indexes is not None:
-                    self._retired.append(self._indexes)
-                self._indexes = indexes
-                if self._footnote is not None:
-                    self._footnote = self._make_footnote()
+            self._serve(indexes)
             return True
         return False
 
     def _follow(self, roots: Sequence[Path]) -> None:
         """Sync after a change; what goes wrong is said once, and tried again at the next."""
+        assert self._indexes is not None
         try:
-            self._sync(roots)
+            self._sync(self._indexes, roots)
             self._problem = ""
         except FootnoteError as error:
             if str(error) != self._problem:
                 self._say(str(error))
             self._problem = str(error)
 
-    def _sync(self, roots: Sequence[Path]) -> None:
-        assert self._indexes is not None and self._encoder is not None
+    def _sync(
+        self, indexes: Indexes, roots: Sequence[Path], encoder: Encoder | None = None
+    ) -> None:
+        encoder = encoder or self._encoder
+        assert encoder is not None
         started = time.monotonic()
 
         def progress(now: Progress) -> None:
@@ -291,7 +373,7 @@ class Service:
                 self._done("documents")
 
         self.last_sync = run_sync(
-            self._indexes, self._encoder, roots, self.settings, progress, self._stop
+            indexes, encoder, roots, self.settings, progress, self._stop, self._say
         )
         for line in changes_in(self.last_sync):
             if line not in self._said:
@@ -299,66 +381,16 @@ class Service:
         self._said = set(changes_in(self.last_sync))
 
 
-def all_roots(given: Sequence[Path], catalog: Catalog) -> list[Path]:
-    """The folders given now, then those that the index remembers."""
-    named = [path.expanduser().resolve() for path in given]
-    return list(dict.fromkeys([*named, *map(Path, remembered_roots(catalog))]))
+class _Current:
+    """Stands for the last of some catalogs, for those who keep it longer than a generation."""
 
+    def __init__(self, catalogs: Sequence[Catalog]) -> None:
+        self._catalogs = catalogs
 
-def index_for(docs: Path, settings: Settings) -> Path:
-    """The index of one folder: the usual one, unless that holds other folders already."""
-    folder = docs.expanduser().resolve()
-    if not (settings.index / CATALOG_FILE).exists():
-        return settings.index
-    with closing(parts.open_catalog(settings.index)) as catalog:
-        held = [Path(root) for root in remembered_roots(catalog)]
-    if held in ([], [folder]):
-        return settings.index
-    name = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    return settings.index.with_name(f"{settings.index.name}-{folder.name}-{name}")
-
-
-def run_sync(
-    indexes: Indexes,
-    encoder: Encoder,
-    roots: Sequence[Path],
-    settings: Settings,
-    progress: Callable[[Progress], None] | None = None,
-    stop: threading.Event | None = None,
-) -> SyncReport:
-    """Bring the index to the folders' present state."""
-    return sync(
-        indexes,
-        encoder,
-        roots,
-        max_file_bytes=settings.max_file_bytes,
-        max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
-        progress=progress,
-        should_stop=stop.is_set if stop else None,
-    )
-
-
-def changes_in(report: SyncReport) -> list[str]:
-    """What a sync changed, for people; nothing when it changed nothing."""
-    names = ("new", "changed", "moved", "removed")
-    counts = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
-    lines = [f"Documents: {', '.join(counts)} ({report.seconds:.1f} s)"] if counts else []
-    return lines + [f"Not read: {f.path} ({f.reason}: {f.message})" for f in report.failed]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalogs[-1], name)
 
 
 def open_service(say: Say = say_on_stderr) -> Service:
     """A service as the settings say; for those who start the page without the command."""
     return Service(load_settings(), say)
-
-
-def _open_catalog(folder: Path, *, create: bool) -> Catalog:
-    """For reading; made first where it may be, so that the page can open before the index."""
-    if create and not (folder / CATALOG_FILE).exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            Catalog(folder / CATALOG_FILE).close()
-        except OSError as error:
-            raise IndexStateError(
-                f"The index {folder} cannot be made ({error}). Give another folder with --index."
-            ) from error
-    return parts.open_catalog(folder)

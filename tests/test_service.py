@@ -13,9 +13,10 @@ from ingest.sync import sync
 from rag import parts
 from rag.catalog import Catalog
 from rag.config import Settings
+from rag.documents import all_roots, changes_in, index_for
 from rag.errors import FootnoteError, IndexStateError, ModelError
 from rag.indexes import Indexes
-from rag.service import Service, all_roots, changes_in, index_for
+from rag.service import Service
 
 PATIENCE_SECONDS = 60.0
 
@@ -36,7 +37,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     started: list[Service] = []
 
     def make(*roots: Path, lines: list[str] | None = None, **others: Any) -> Service:
-        settings = Settings(index=tmp_path / "index", debounce_ms=100)
+        encoder = others.pop("encoder", "auto")
+        settings = Settings(index=tmp_path / "index", debounce_ms=100, encoder=encoder)
         said = [] if lines is None else lines
         service = Service(settings, said.append, **({"roots": roots} | others))
         started.append(service)
@@ -110,6 +112,61 @@ def test_a_second_process_follows_the_first_and_takes_over(
     eventually(lambda: not service.status()["follows_another_process"])
     (docs / "three.txt").write_text("A third pump.")
     eventually(lambda: len(service.footnote.search("pump", 5)) == 3)
+
+
+class SlowEncoder(WordEncoder):
+    """Waits for its gate before it encodes documents."""
+
+    gate = threading.Event()
+
+    def encode_documents(self, texts: Any) -> Any:
+        assert self.gate.wait(PATIENCE_SECONDS)
+        return super().encode_documents(texts)
+
+
+@pytest.mark.parametrize("has_old", [True, False])
+def test_another_encoder_fills_a_generation_while_the_old_one_answers(
+    has_old: bool,
+    start: Callable[..., Service],
+    docs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = start(docs)
+    before.wait(PATIENCE_SECONDS)
+    before.close()
+    old, new = WordEncoder(), SlowEncoder(dimension=512, name="new")
+    new.gate.clear()
+
+    def open_encoder(settings: Settings, say: parts.Say) -> WordEncoder:
+        if settings.encoder == "new":
+            return new
+        if not has_old:
+            raise ModelError("no weights")
+        return old
+
+    monkeypatch.setattr(parts, "open_encoder", open_encoder)
+    lines: list[str] = []
+    service = start(encoder="new", lines=lines)
+    reader = start(encoder="new", roots=None)
+    old_catalog = service.catalog
+    (document,) = old_catalog.documents()
+    for one in (service, reader):
+        assert [h.chunk.text for h in one.footnote.search("pump", 5)] == ["The pump is blue."]
+    assert bool(old.queries) is has_old and new.queries == []
+    assert any("encoder has changed" in line for line in lines)
+    assert any("words alone" in line for line in lines) is not has_old
+    new.gate.set()
+    eventually(lambda: any("from now on" in line for line in lines))
+    for one in (service, reader):
+        assert [h.chunk.text for h in one.footnote.search("pump", 5)] == ["The pump is blue."]
+    assert len(new.queries) == 2
+    assert old_catalog.documents()[0].document_id > document.document_id
+    (docs / "two.txt").write_text("A second pump.")
+    eventually(lambda: len(service.footnote.search("pump", 5)) == 2)
+    reader.close()
+    service.close()
+    assert not (tmp_path / "index" / "catalog.sqlite3").exists()
 
 
 def test_reading_only_needs_an_index(start: Callable[..., Service], docs: Path) -> None:

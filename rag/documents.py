@@ -1,0 +1,144 @@
+"""Folders and their index: which index is whose, syncing as the settings say, words for people."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ingest.readers.options import ReadOptions
+from ingest.reading import Reading
+from ingest.sync import Progress, SyncReport, remembered_roots, sync
+from rag import generations, parts
+from rag.catalog import ENCODER_KEY, Catalog
+from rag.config import Settings
+from rag.encoder import Encoder
+from rag.errors import FootnoteError, IndexStateError
+from rag.indexes import CATALOG_FILE, Indexes
+from rag.parts import Say
+
+ENCODER_SETTING_KEY = "encoder_setting"  # in meta: how the encoder was asked for
+
+
+def all_roots(given: Sequence[Path], catalog: Catalog) -> list[Path]:
+    """The folders given now, then those that the index remembers."""
+    named = [path.expanduser().resolve() for path in given]
+    return list(dict.fromkeys([*named, *map(Path, remembered_roots(catalog))]))
+
+
+def index_for(docs: Path, settings: Settings) -> Path:
+    """The index of one folder: the usual one, unless that holds other folders already."""
+    folder = docs.expanduser().resolve()
+    if not generations.is_index(settings.index):
+        return settings.index
+    with closing(parts.open_catalog(settings.index)) as catalog:
+        held = [Path(root) for root in remembered_roots(catalog)]
+    if held in ([], [folder]):
+        return settings.index
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    return settings.index.with_name(f"{settings.index.name}-{folder.name}-{name}")
+
+
+def open_catalog(index: Path, *, create: bool) -> Catalog:
+    """For reading; made first where it may be, so that the page can open before the index."""
+    if create and not generations.is_index(index):
+        try:
+            index.mkdir(parents=True, exist_ok=True)
+            Catalog(index / CATALOG_FILE).close()
+        except OSError as error:
+            raise IndexStateError(
+                f"The index {index} cannot be made ({error}). Give another folder with --index."
+            ) from error
+    return parts.open_catalog(index)
+
+
+@contextmanager
+def open_writer(settings: Settings, encoder: Encoder, say: Say) -> Iterator[Indexes]:
+    """The index opened for writing with this encoder.
+
+    Where the vectors are another encoder's, a new generation is opened: it serves once the
+    caller is done without an error. IndexStateError if another process writes.
+    """
+    index = settings.index
+    if generations.fits(index, encoder.fingerprint):
+        with parts.open_indexes(settings, encoder.dimension, read_only=False) as indexes:
+            yield indexes
+        return
+    dimension = generations.dimension_of(generations.current(index)) or encoder.dimension
+    with parts.open_indexes(settings, dimension, read_only=False) as serving:
+        say(explain_reindexing(serving.catalog))
+        with generations.begin(index, encoder.fingerprint, encoder.dimension) as indexes:
+            yield indexes
+            generations.activate(index, indexes.folder)
+    generations.remove_unused(index)
+
+
+def explain_reindexing(catalog: Catalog) -> str:
+    """One line for people: what happens, and why."""
+    return (
+        f"The encoder has changed: all {catalog.counts()['documents']} documents are encoded anew, "
+        "into a new generation of the index; until that is done, the old one answers."
+    )
+
+
+def open_old_encoder(settings: Settings, catalog: Catalog, say: Say) -> Encoder | None:
+    """The encoder that made the catalog's vectors; None if it cannot be had any more."""
+    named = catalog.get_meta(ENCODER_SETTING_KEY)
+    stored = catalog.get_meta(ENCODER_KEY)
+    if named and named != settings.encoder:
+        try:
+            encoder = parts.open_encoder(settings.model_copy(update={"encoder": named}), say)
+        except FootnoteError:
+            pass
+        else:
+            if encoder.fingerprint == stored:
+                return encoder
+    say("The old encoder cannot be loaded: meanwhile documents are found by words alone.")
+    return None
+
+
+def reading_of(settings: Settings) -> Reading:
+    """How files are read."""
+    return Reading(
+        readers=settings.readers,
+        seconds=settings.read_seconds,
+        memory_bytes=settings.read_memory_mb * 1024**2,
+        options=ReadOptions(),
+    )
+
+
+def run_sync(
+    indexes: Indexes,
+    encoder: Encoder,
+    roots: Sequence[Path],
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+    explain: Say | None = None,
+) -> SyncReport:
+    """Bring the index to the folders' present state."""
+    report = sync(
+        indexes,
+        encoder,
+        roots,
+        max_file_bytes=settings.max_file_bytes,
+        max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
+        progress=progress,
+        should_stop=stop.is_set if stop else None,
+        explain=explain,
+        reading=reading_of(settings),
+        follow_links=settings.follow_links,
+    )
+    if indexes.catalog.get_meta(ENCODER_SETTING_KEY) != settings.encoder:
+        indexes.catalog.set_meta(ENCODER_SETTING_KEY, settings.encoder)
+    return report
+
+
+def changes_in(report: SyncReport) -> list[str]:
+    """What a sync changed, for people; nothing when it changed nothing."""
+    names = ("new", "changed", "moved", "removed")
+    counts = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
+    lines = [f"Documents: {', '.join(counts)} ({report.seconds:.1f} s)"] if counts else []
+    return lines + [f"Not read: {f.path} ({f.reason}: {f.message})" for f in report.failed]
