@@ -131,6 +131,8 @@ class Comparison:
         copied = set()
         done = settled | self._changes.renamed
         rest = [file for file in new if file.path not in done]
+        if not rest:
+            return copied
         present = [one for one in documents if one.path in self._found.files]
         for file, same in _like(rest, _by_hash(present)):
             for original in same:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,7 +20,8 @@ from rag.errors import FootnoteError, IndexStateError
 from rag.indexes import CATALOG_FILE, Indexes
 from rag.parts import Say
 
-ENCODER_SETTING_KEY = "encoder_setting"  # in meta: how the encoder was asked for
+ENCODER_SETTINGS_KEY = "encoder_settings"  # in meta: how the encoder was asked for, in JSON
+ENCODER_SETTINGS = frozenset({"encoder", "encoder_kernel"})
 
 
 def all_roots(given: Sequence[Path], catalog: Catalog) -> list[Path]:
@@ -85,11 +87,11 @@ def explain_reindexing(catalog: Catalog) -> str:
 
 def open_old_encoder(settings: Settings, catalog: Catalog, say: Say) -> Encoder | None:
     """The encoder that made the catalog's vectors; None if it cannot be had any more."""
-    named = catalog.get_meta(ENCODER_SETTING_KEY)
+    asked = json.loads(catalog.get_meta(ENCODER_SETTINGS_KEY) or "{}")
     stored = catalog.get_meta(ENCODER_KEY)
-    if named and named != settings.encoder:
+    if asked and asked != _encoder_settings(settings):
         try:
-            encoder = parts.open_encoder(settings.model_copy(update={"encoder": named}), say)
+            encoder = parts.open_encoder(settings.model_copy(update=asked), say)
         except FootnoteError:
             pass
         else:
@@ -97,6 +99,10 @@ def open_old_encoder(settings: Settings, catalog: Catalog, say: Say) -> Encoder 
                 return encoder
     say("The old encoder cannot be loaded: meanwhile documents are found by words alone.")
     return None
+
+
+def _encoder_settings(settings: Settings) -> dict[str, str]:
+    return settings.model_dump(include=set(ENCODER_SETTINGS))
 
 
 def reading_of(settings: Settings) -> Reading:
@@ -131,8 +137,9 @@ def run_sync(
         reading=reading_of(settings),
         follow_links=settings.follow_links,
     )
-    if indexes.catalog.get_meta(ENCODER_SETTING_KEY) != settings.encoder:
-        indexes.catalog.set_meta(ENCODER_SETTING_KEY, settings.encoder)
+    asked = json.dumps(_encoder_settings(settings), sort_keys=True)
+    if indexes.catalog.get_meta(ENCODER_SETTINGS_KEY) != asked:
+        indexes.catalog.set_meta(ENCODER_SETTINGS_KEY, asked)
     return report
 
 

@@ -8,7 +8,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,19 +115,11 @@ class SentenceEncoder:
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""
-        # A tokenizer of its own, so that cutting a document does not wait for a batch under way;
-        # of its calls, this one lets other threads run meanwhile.
-        found = self._offsets.encode_batch([text], add_special_tokens=False)[0].offsets
-        return np.fromiter((start for start, _ in found), dtype=np.int64, count=len(found))
-
-    @cached_property
-    def _offsets(self) -> Any:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_str(self._tokenizer.backend_tokenizer.to_str())
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        with self._lock:
+            found = self._tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+            )
+        return np.array([start for start, _ in found["offset_mapping"]], dtype=np.int64)
 
     def _token_lists(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:

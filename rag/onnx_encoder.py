@@ -74,7 +74,8 @@ class OnnxEncoder:
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""
-        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        # As a batch of one: only that call lets other threads run meanwhile.
+        offsets = self._tokenizer.encode_batch([text], add_special_tokens=False)[0].offsets
         return np.fromiter((start for start, _ in offsets), np.int64, len(offsets))
 
     def model_ids(self, texts: Sequence[str], prompt: str) -> list[list[int]]:

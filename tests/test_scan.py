@@ -101,6 +101,25 @@ def test_links_to_files_count_and_links_to_folders_and_pipes_do_not(tmp_path: Pa
     assert [(Path(f.path).name, f.reason) for f in found.failed] == [("broken.txt", "unreadable")]
 
 
+def test_links_out_of_the_folder_are_followed_only_when_that_is_set(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    make(tmp_path, "root/a.txt", "root/sub/b.txt", "outside/c.txt", "outside/d.bin")
+    (root / "inside.txt").symlink_to(root / "sub" / "b.txt")
+    (root / "out.txt").symlink_to(tmp_path / "outside" / "c.txt")
+    (root / "out.bin").symlink_to(tmp_path / "outside" / "d.bin")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    (root / "sub" / "loop").symlink_to(root)
+    found = look(root)
+    assert names(found, root) == ["a.txt", "inside.txt", "sub/b.txt"]
+    assert [(Path(f.path).name, f.reason) for f in found.failed] == [("out.txt", "link")]
+    assert "follow_links" in found.failed[0].message
+    followed = scan([root], max_file_bytes=1000, follow_links=True)
+    assert names(followed, root) == [
+        "a.txt", "folder/c.txt", "inside.txt", "out.txt", "sub/b.txt",
+    ]  # fmt: skip
+    assert followed.failed == []
+
+
 def test_a_file_just_written_is_looked_at_again(tmp_path: Path) -> None:
     make(tmp_path, "old.txt")
     (tmp_path / "new.txt").write_text("text")

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import ingest.sync
 from ingest.readers import read_document
+from ingest.readers.options import ReadOptions
 from ingest.reading import Reading
 from ingest.sync import Progress, SyncReport, remembered_roots, sync
 from rag.errors import IndexStateError, SettingError
@@ -202,8 +203,67 @@ def test_a_copy_is_not_encoded_again(indexes: Indexes, encoder: WordEncoder, doc
     run(indexes, encoder, docs)
     encoder.documents.clear()
     write(docs / "sub" / "a.txt", "Apples are red.")
-    assert counts(run(indexes, encoder, docs)) == (1, 0, 0, 0, 1)
-    assert encoder.documents == []
+    report = run(indexes, encoder, docs)
+    assert (counts(report), report.copied) == ((1, 0, 0, 0, 1), 1)
+    assert (DirectReader.paths, encoder.documents) == ([], [])
+    assert indexes.verify() == []
+    (docs / "a.txt").unlink()
+    assert counts(run(indexes, encoder, docs)) == (0, 0, 0, 1, 1)
+    assert [row[4] for row in content(indexes)] == ["Apples are red."]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "new_name", "is_read"),
+    [
+        ("a.txt", "Apples are red.", "b.txt", True),  # the name is the title
+        ("a.md", "# Apples\n\nThey are red.", "b.md", False),
+        ("a.md", "# Apples\n\nThey are red.", "b.txt", True),  # another reader
+    ],
+)
+def test_a_copy_under_another_name_is_read_where_the_name_matters(
+    indexes: Indexes,
+    encoder: WordEncoder,
+    docs: Path,
+    name: str,
+    text: str,
+    new_name: str,
+    is_read: bool,
+) -> None:
+    write(docs / name, text)
+    run(indexes, encoder, docs)
+    write(docs / new_name, text)
+    report = run(indexes, encoder, docs)
+    assert (report.new, report.copied) == (1, 0 if is_read else 1)
+    assert DirectReader.paths == ([str(docs / new_name)] if is_read else [])
+    (docs / name).rename(docs / "moved.md")
+    assert run(indexes, encoder, docs).moved == 1
+    assert bool(DirectReader.paths) is not name.endswith(".md")
+
+
+def test_what_failed_is_tried_again_when_it_may_be_read_otherwise(
+    indexes: Indexes, encoder: WordEncoder, docs: Path
+) -> None:
+    write(docs / "a.json", "{")
+    write(docs / "b.txt", "Good.")
+    run(indexes, encoder, docs)
+    run(indexes, encoder, docs)
+    assert DirectReader.paths == []
+    options = ReadOptions(passwords=("secret",))
+    report = run(indexes, encoder, docs, reading=Reading(readers=1, options=options))
+    assert DirectReader.paths == [str(docs / "a.json")] and len(report.failed) == 1
+    assert "secret" not in str(indexes.catalog.get_meta(ingest.sync.READING_KEY))
+
+
+def test_many_readers_make_the_same_index(
+    indexes: Indexes, encoder: WordEncoder, docs: Path, tmp_path: Path
+) -> None:
+    for number in range(30):
+        write(docs / f"{number}.txt", f"Text {number}. " * (1 + 17 * number % 90))
+    report = run(indexes, encoder, docs, reading=Reading(readers=3))
+    assert report.new == 30 and sorted(encoder.documents) == sorted(set(encoder.documents))
+    with Indexes(tmp_path / "fresh", dimension=64, read_only=False) as fresh:
+        run(fresh, encoder, docs)
+        assert content(indexes) == content(fresh)
 
 
 def test_a_file_that_breaks_loses_its_text_and_is_tried_again_when_it_changes(
@@ -277,7 +337,9 @@ def test_another_chunk_size_reads_everything_anew(
 ) -> None:
     write(docs / "a.txt", "apple. " * 60)
     run(indexes, encoder, docs)
-    assert counts(run(indexes, encoder, docs, max_chunk_tokens=20)) == (0, 0, 0, 0, 1)
+    said: list[str] = []
+    report = run(indexes, encoder, docs, max_chunk_tokens=20, explain=said.append)
+    assert counts(report) == (0, 0, 0, 0, 1) and len(said) == 1 and "1/20" in said[0]
     with Indexes(tmp_path / "fresh", dimension=64, read_only=False) as fresh:
         run(fresh, encoder, docs, max_chunk_tokens=20)
         assert content(indexes) == content(fresh)
