@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.pool import Wanted, hash_file
+from ingest.pool import Busy, Wanted, hash_file, nothing_is_busy
 from ingest.readers.builder import clean, join_lines
 from ingest.scan import UNTRUSTED_MTIME, Failure, FoundFile, Scan
 from rag.catalog import Catalog
@@ -34,14 +34,23 @@ class Comparison:
     """Compares a scan with the catalog, and brings what needs no reading up to date.
 
     `is_stale`: the documents were cut otherwise than now, so that all are read. `may_retry`: files
-    that could not be read are tried again, though they did not change.
+    that could not be read are tried again, though they did not change. What is `busy` stays.
     """
 
-    def __init__(self, catalog: Catalog, found: Scan, *, is_stale: bool, may_retry: bool) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        found: Scan,
+        *,
+        is_stale: bool,
+        may_retry: bool,
+        busy: Busy = nothing_is_busy,
+    ) -> None:
         self._catalog = catalog
         self._found = found
         self._is_stale = is_stale
         self._may_retry = may_retry
+        self._busy = busy
         self._changes = Changes()
 
     def run(self, roots: Sequence[Path]) -> Changes:
@@ -93,13 +102,15 @@ class Comparison:
         """The documents whose files are not there; what could not be looked into stays."""
         found = self._found
         kept_out = {failure.path for failure in found.failed if failure.reason == "unreadable"}
-        return [
+        gone = [
             document
             for path, document in documents.items()
             if path not in found.files
             and _is_under(path, covered)
             and not _is_under(path, kept_out)
         ]
+        held = self._busy([document.path for document in gone], True)
+        return [document for document in gone if document.path not in held]
 
     def _follow_moves(self, new: Sequence[FoundFile], gone: Sequence[StoredDocument]) -> set[str]:
         """A vanished document whose content stands elsewhere has moved; the others are removed.
@@ -128,7 +139,7 @@ class Comparison:
         self, new: Sequence[FoundFile], documents: Iterable[StoredDocument], settled: set[str]
     ) -> set[str]:
         """Store the copies of known documents; returns their paths."""
-        copied = set()
+        copied: set[str] = set()
         done = settled | self._changes.renamed
         rest = [file for file in new if file.path not in done]
         if not rest:

@@ -28,6 +28,15 @@ MAX_WAITING_CHARACTERS = 8_000_000  # of text that is read and not taken yet
 MAX_TRIES = 3  # of a file that changes while it is read
 
 
+# Of these paths, those that are being written just now; True waits for what was not yet told.
+Busy = Callable[[Iterable[str], bool], set[str]]
+
+
+def nothing_is_busy(paths: Iterable[str], for_sure: bool) -> set[str]:
+    """For folders that nobody watches."""
+    return set()
+
+
 class Reader(Protocol):
     """Reads one file after another; see ReadingProcess."""
 
@@ -50,7 +59,8 @@ class Wanted:
 class Prepared:
     """What became of a file: `document` cut into `chunks`, or an `error`, or neither.
 
-    Neither means that the content is as known, or (no `content_hash`) that the file is gone.
+    Neither means that the content is as known, or (no `content_hash`) that the file is gone or
+    being written: whoever writes it will be heard of.
     `lengths` are the chunks' token counts, contexts included. `file` is as it was when read.
     """
 
@@ -76,11 +86,13 @@ class ReaderPool:
         token_starts: TokenStarts,
         max_tokens: int,
         num_threads: int,
+        busy: Busy = nothing_is_busy,
     ) -> None:
         self._files = iter(files)
         self._make_reader = make_reader
         self._token_starts = token_starts
         self._max_tokens = max_tokens
+        self._busy = busy
         self._changed = threading.Condition()
         self._results: deque[Prepared] = deque()
         self._waiting_characters = 0
@@ -132,15 +144,23 @@ class ReaderPool:
         try:
             while wanted := self._next_file():
                 try:
-                    result = prepare(wanted, read, self._token_starts, self._max_tokens)
+                    self._put(self._prepare(wanted, read))
                 except ReadingStopped:
                     return
                 except BaseException as error:  # the taker's to handle
-                    result = Prepared(wanted.file, error=error)
-                self._put(result)
+                    self._put(Prepared(wanted.file, error=error))
         finally:
             if reader is not None:
                 reader.close()
+
+    def _prepare(self, wanted: Wanted, read: Callable[[Path], Document]) -> Prepared:
+        path = wanted.file.path
+        if self._busy([path], False):
+            return Prepared(wanted.file)
+        result = prepare(wanted, read, self._token_starts, self._max_tokens)
+        if result.error is not None and self._busy([path], True):
+            return Prepared(wanted.file)
+        return result
 
     def close(self) -> None:
         """Take up no more files, and wait for the threads; what nobody took is dropped."""

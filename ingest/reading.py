@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ingest.readers import DEFAULT_OPTIONS, read_document
+from ingest.readers import read_document
 from ingest.readers.options import ReadOptions
 from rag.errors import ReadError
 from rag.types import Document
@@ -25,6 +25,7 @@ STOP_SECONDS = 5.0
 LOOK_SECONDS = 0.1  # how often a process at work is looked after
 NICENESS = 5  # the encoder goes first: reading ahead of it gains nothing
 FULL_SHARE = 0.5  # of the memory: a process that keeps so much after a file makes way for a new one
+NO_OPTIONS = ReadOptions()
 MAX_READERS = 4  # an encoder on a CPU is slower than one reader, on a GPU than a few
 
 
@@ -35,7 +36,7 @@ class Reading:
     readers: int | None = None
     seconds: float = READ_SECONDS
     memory_bytes: int = READ_MEMORY_BYTES
-    options: ReadOptions = DEFAULT_OPTIONS
+    options: ReadOptions = NO_OPTIONS
 
     @property
     def num_readers(self) -> int:

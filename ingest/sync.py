@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingest.changes import Changes, Comparison
 from ingest.chunker import CHUNKER_VERSION, MAX_CONTEXT_TOKENS
-from ingest.pool import Prepared, Reader, ReaderPool
+from ingest.pool import Busy, Prepared, Reader, ReaderPool, nothing_is_busy
 from ingest.reading import DEFAULT_READING, Reading, ReadingProcess
 from ingest.scan import Failure, scan
 from ingest.window import Pending, Window
@@ -60,6 +60,7 @@ class SyncReport:
     unchanged: int = 0
     failed: list[Failure] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what readers found odd or left out
     num_chunks: int = 0
     num_encoded: int = 0
     seconds: float = 0.0
@@ -85,11 +86,13 @@ def sync(
     explain: Callable[[str], None] | None = None,
     reading: Reading = DEFAULT_READING,
     follow_links: bool = False,
+    busy: Busy = nothing_is_busy,
 ) -> SyncReport:
     """Index what is new or changed under the roots (absolute), and drop what is gone.
 
     Files of equal size and time are not opened; text that was encoded before is not encoded
-    again; documents outside the roots stay. `explain` gets a line when all must be read anew.
+    again; documents outside the roots stay. `explain` gets a line when all must be read anew;
+    what is `busy` stays as it is.
     Raises SettingError if a root that was never indexed is not there, IndexStateError if the
     index was made with another encoder.
     """
@@ -101,6 +104,7 @@ def sync(
         progress=progress or (lambda _: None),
         should_stop=should_stop or (lambda: False),
         explain=explain or (lambda _: None),
+        busy=busy,
     )
     return run.run([Path(root) for root in roots], max_file_bytes, follow_links)
 
@@ -116,6 +120,7 @@ class _Sync:
         progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
         explain: Callable[[str], None],
+        busy: Busy,
     ) -> None:
         self._indexes = indexes
         self._catalog = indexes.catalog
@@ -125,6 +130,7 @@ class _Sync:
         self._progress = progress
         self._should_stop = should_stop
         self._explain = explain
+        self._busy = busy
         self._report = SyncReport()
         self._changes = Changes()
         self._window = Window()
@@ -143,6 +149,7 @@ class _Sync:
             found,
             is_stale=self._is_stale(),
             may_retry=self._catalog.get_meta(READING_KEY) != self._reading_name(),
+            busy=self._busy,
         ).run(roots)
         self._count(changes)
         self._indexes.catch_up()  # what is gone is gone before the reading begins
@@ -225,6 +232,7 @@ class _Sync:
                 self._encoder.token_starts,
                 self._max_tokens,
                 min(self._reading.num_readers, len(wanted)),
+                self._busy,
             ) as pool,
         ):
             try:
@@ -322,6 +330,7 @@ class _Sync:
         path, report = prepared.file.path, self._report
         document = self._changes.documents.get(path)
         report.num_chunks += len(prepared.chunks)
+        report.notes += [f"{path}: {note}" for note in getattr(prepared.document, "notes", ())]
         if path in self._changes.renamed:
             pass  # counted as moved
         elif document is None:

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     chunk_tokens: int = Field(256, ge=32, le=8192, description="the longest chunk, in tokens")
     max_file_mb: float = Field(200.0, gt=0, description="larger files are reported, not read")
     follow_links: bool = Field(False, description="also read what links out of a folder lead to")
+    passwords: tuple[SecretStr, ...] = Field((), description="tried in turn on locked files")
+    ocr: bool = Field(True, description="read pictures and scanned pages, with the OCR extra")
     readers: AutoInt = Field(None, ge=1, le=64, description="processes that read files")
     read_seconds: float = Field(300.0, gt=0, description="a file that takes longer is reported")
     read_memory_mb: int = Field(
@@ -182,7 +184,7 @@ def _explain(error: Any, given: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         hint = _did_you_mean(name, set(Settings.model_fields))
         return f"{source}: {name!r} is not a setting of Footnote. {hint}Remove it."
-    shown = "" if name == "api_key" else f" is {error['input']!r}, but"
+    shown = "" if name in ("api_key", "passwords") else f" is {error['input']!r}, but"
     reason = str(error["msg"])
     about = Settings.model_fields[name].description
     return (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ingest.pool import Busy, nothing_is_busy
 from ingest.readers.options import ReadOptions
 from ingest.reading import Reading
 from ingest.sync import Progress, SyncReport, remembered_roots, sync
@@ -111,7 +112,9 @@ def reading_of(settings: Settings) -> Reading:
         readers=settings.readers,
         seconds=settings.read_seconds,
         memory_bytes=settings.read_memory_mb * 1024**2,
-        options=ReadOptions(),
+        options=ReadOptions(
+            tuple(password.get_secret_value() for password in settings.passwords), settings.ocr
+        ),
     )
 
 
@@ -123,6 +126,7 @@ def run_sync(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     explain: Say | None = None,
+    busy: Busy = nothing_is_busy,
 ) -> SyncReport:
     """Bring the index to the folders' present state."""
     report = sync(
@@ -136,6 +140,7 @@ def run_sync(
         explain=explain,
         reading=reading_of(settings),
         follow_links=settings.follow_links,
+        busy=busy,
     )
     asked = json.dumps(_encoder_settings(settings), sort_keys=True)
     if indexes.catalog.get_meta(ENCODER_SETTINGS_KEY) != asked:
@@ -148,4 +153,5 @@ def changes_in(report: SyncReport) -> list[str]:
     names = ("new", "changed", "moved", "removed")
     counts = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
     lines = [f"Documents: {', '.join(counts)} ({report.seconds:.1f} s)"] if counts else []
+    lines += [f"Note: {note}" for note in report.notes]
     return lines + [f"Not read: {f.path} ({f.reason}: {f.message})" for f in report.failed]

@@ -128,3 +128,17 @@ def test_settings_are_frozen_and_described() -> None:
     with pytest.raises(ValidationError):
         load_settings().port = 1
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_passwords_are_a_list_and_stay_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTNOTE_PASSWORDS", '["first-secret", "two"]')
+    settings = load_settings()
+    assert [password.get_secret_value() for password in settings.passwords] == [
+        "first-secret",
+        "two",
+    ]
+    assert "first-secret" not in repr(settings)
+    monkeypatch.setenv("FOOTNOTE_PASSWORDS", '["hidden", 5]')
+    with pytest.raises(SettingError, match="passwords") as caught:
+        load_settings()
+    assert "hidden" not in str(caught.value)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -252,6 +252,26 @@ def test_what_failed_is_tried_again_when_it_may_be_read_otherwise(
     report = run(indexes, encoder, docs, reading=Reading(readers=1, options=options))
     assert DirectReader.paths == [str(docs / "a.json")] and len(report.failed) == 1
     assert "secret" not in str(indexes.catalog.get_meta(ingest.sync.READING_KEY))
+
+
+def test_what_is_being_written_stays_as_it_is(
+    indexes: Indexes, encoder: WordEncoder, docs: Path
+) -> None:
+    for name in ("a.txt", "b.json", "c.txt"):
+        write(docs / name, '{"x": 1}')
+    run(indexes, encoder, docs)
+    before = content(indexes)
+    write(docs / "a.txt", "Half wri", 2e9)
+    write(docs / "b.json", "{", 2e9)
+    (docs / "c.txt").unlink()
+    late = {str(docs / "b.json"), str(docs / "c.txt")}  # of which is told a little later
+
+    def busy(paths: Iterable[str], for_sure: bool) -> set[str]:
+        return set(paths) & (late if for_sure else {str(docs / "a.txt")})
+
+    assert counts(run(indexes, encoder, docs, busy=busy)) == (0, 0, 0, 0, 0)
+    assert content(indexes) == before and indexes.catalog.failures() == {}
+    assert counts(run(indexes, encoder, docs)) == (0, 1, 0, 2, 0)
 
 
 def test_many_readers_make_the_same_index(

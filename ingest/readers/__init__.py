@@ -37,13 +37,13 @@ _READERS: dict[str, tuple[str, str]] = {
 _ZIPPED = frozenset({".docx", ".pptx", ".xlsx", ".xlsm", ".epub"})
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")  # encrypted Office files are OLE containers
 
-DEFAULT_OPTIONS = ReadOptions()
+_NO_OPTIONS = ReadOptions()
 SUFFIXES: frozenset[str] = frozenset(_READERS)
 MAX_BYTES = 512 * 1024**2
 MAX_UNZIPPED_BYTES = 2 * 1024**3  # past this a small archive is a bomb, not a document
 
 
-def read_document(path: Path, *, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
+def read_document(path: Path, *, options: ReadOptions = _NO_OPTIONS) -> Document:
     """Read any supported file. Raises ReadError, and nothing else, if it cannot."""
     suffix = path.suffix.lower()
     if suffix not in _READERS:
