@@ -115,7 +115,7 @@ class SentenceEncoder:
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""
-        with self._lock:
+        with self._tokenizing:
             found = self._tokenizer(
                 text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
             )
