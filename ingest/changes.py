@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.pool import Busy, Wanted, hash_file, nothing_is_busy
+from ingest.pool import Wanted, hash_file
 from ingest.readers.builder import clean, join_lines
 from ingest.scan import UNTRUSTED_MTIME, Failure, FoundFile, Scan
+from ingest.touched import Busy, nothing_is_busy
 from rag.catalog import Catalog
 from rag.types import StoredDocument
 

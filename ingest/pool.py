@@ -20,21 +20,13 @@ import numpy.typing as npt
 from ingest.chunker import TokenStarts, chunk_document
 from ingest.reading import ReadingStopped
 from ingest.scan import FRESH_NS, UNTRUSTED_MTIME, FoundFile
+from ingest.touched import Busy, nothing_is_busy
 from rag.errors import ReadError
 from rag.types import Chunk, Document
 
 HASH_BYTES = 1 << 20
 MAX_WAITING_CHARACTERS = 8_000_000  # of text that is read and not taken yet
 MAX_TRIES = 3  # of a file that changes while it is read
-
-
-# Of these paths, those that are being written just now; True waits for what was not yet told.
-Busy = Callable[[Iterable[str], bool], set[str]]
-
-
-def nothing_is_busy(paths: Iterable[str], for_sure: bool) -> set[str]:
-    """For folders that nobody watches."""
-    return set()
 
 
 class Reader(Protocol):

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from ingest.changes import Changes, Comparison
 from ingest.chunker import CHUNKER_VERSION, MAX_CONTEXT_TOKENS
-from ingest.pool import Busy, Prepared, Reader, ReaderPool, nothing_is_busy
+from ingest.pool import Prepared, Reader, ReaderPool
 from ingest.reading import DEFAULT_READING, Reading, ReadingProcess
 from ingest.scan import Failure, scan
+from ingest.touched import Busy, nothing_is_busy
 from ingest.window import Pending, Window
 from ingest.writing import Writer
 from rag.catalog import Catalog
+from rag.disk import disk_errors
 from rag.encoder import Encoder, embedding_key
 from rag.errors import ReadError, SettingError
 from rag.indexes import Indexes
@@ -94,7 +96,8 @@ def sync(
     again; documents outside the roots stay. `explain` gets a line when all must be read anew;
     what is `busy` stays as it is.
     Raises SettingError if a root that was never indexed is not there, IndexStateError if the
-    index was made with another encoder.
+    index was made with another encoder, or its disk is full or may not be written; what was
+    committed before stays, and the next sync goes on from there.
     """
     run = _Sync(
         indexes,
@@ -106,7 +109,8 @@ def sync(
         explain=explain or (lambda _: None),
         busy=busy,
     )
-    return run.run([Path(root) for root in roots], max_file_bytes, follow_links)
+    with disk_errors(indexes.folder):
+        return run.run([Path(root) for root in roots], max_file_bytes, follow_links)
 
 
 class _Sync:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rag.disk import may_write, open_error, sqlite_address
 from rag.errors import IndexStateError
 
 SCHEMA_VERSION = 1
@@ -78,6 +79,7 @@ class CatalogFile:
         self._idle: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._closed = False
+        self._keeps_connections = may_write(path.parent)
         if read_only and not path.is_file():
             raise IndexStateError(f"There is no index at {path}. Index a folder first.")
         try:
@@ -91,15 +93,11 @@ class CatalogFile:
                 self._writer.close()
                 raise
         except sqlite3.Error as error:
-            raise IndexStateError(
-                f"The catalog {path} cannot be opened ({error}). "
-                "Move it aside and index the folders again."
-            ) from error
+            raise open_error(path, error) from error
 
     def _connect(self) -> sqlite3.Connection:
-        mode = "rw" if self.read_only else "rwc"
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
+            sqlite_address(self.path, read_only=self.read_only),
             uri=True,
             timeout=BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
@@ -178,7 +176,7 @@ class CatalogFile:
             yield connection
         finally:
             with self._pool_lock:
-                if self._closed:
+                if self._closed or not self._keeps_connections:
                     connection.close()
                 else:
                     self._idle.append(connection)

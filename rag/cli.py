@@ -295,7 +295,7 @@ def verify(
     if dimension is None:
         output.say("The index is empty.")
         return
-    with parts.open_indexes(settings, dimension, read_only=not repair) as indexes:
+    with parts.open_indexes(settings, dimension, read_only=not repair, say=output.say) as indexes:
         problems = indexes.verify(repair)
         for problem in problems:
             print(problem)

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         2048, ge=256, description="a file that takes more memory to read is reported"
     )
     debounce_ms: int = Field(1000, ge=50, le=60_000, description="rest before changes are read")
+    poll_seconds: float = Field(
+        10.0, ge=0.1, le=3600, description="between looks at drives that announce no changes"
+    )
+    lock_seconds: float = Field(
+        30.0, ge=0.0, le=86_400, description="how long to wait for another process that writes"
+    )
 
     host: str = Field("127.0.0.1", min_length=1, description="where `chat` listens")
     port: int = Field(8000, ge=0, le=65_535, description="0 takes any free port")

@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
-from ingest.pool import Busy, nothing_is_busy
 from ingest.readers.options import ReadOptions
 from ingest.reading import Reading
 from ingest.sync import Progress, SyncReport, remembered_roots, sync
+from ingest.touched import Busy, nothing_is_busy
 from rag import generations, parts
 from rag.catalog import ENCODER_KEY, Catalog
 from rag.config import Settings
@@ -66,11 +67,12 @@ def open_writer(settings: Settings, encoder: Encoder, say: Say) -> Iterator[Inde
     """
     index = settings.index
     if generations.fits(index, encoder.fingerprint):
-        with parts.open_indexes(settings, encoder.dimension, read_only=False) as indexes:
+        dimension = encoder.dimension
+        with parts.open_indexes(settings, dimension, read_only=False, say=say) as indexes:
             yield indexes
         return
     dimension = generations.dimension_of(generations.current(index)) or encoder.dimension
-    with parts.open_indexes(settings, dimension, read_only=False) as serving:
+    with parts.open_indexes(settings, dimension, read_only=False, say=say) as serving:
         say(explain_reindexing(serving.catalog))
         with generations.begin(index, encoder.fingerprint, encoder.dimension) as indexes:
             yield indexes
@@ -155,3 +157,13 @@ def changes_in(report: SyncReport) -> list[str]:
     lines = [f"Documents: {', '.join(counts)} ({report.seconds:.1f} s)"] if counts else []
     lines += [f"Note: {note}" for note in report.notes]
     return lines + [f"Not read: {f.path} ({f.reason}: {f.message})" for f in report.failed]
+
+
+class LatestCatalog:
+    """Stands for the last of some catalogs, for those who keep it longer than a generation."""
+
+    def __init__(self, catalogs: Sequence[Catalog]) -> None:
+        self._catalogs = catalogs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalogs[-1], name)

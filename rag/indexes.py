@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -14,9 +14,12 @@ import numpy as np
 from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
 from rag.dense import EXACT_LIMIT, DenseIndex
 from rag.dense_follower import BATCH_CHUNKS, DenseFollower
+from rag.disk import disk_errors, may_write
 from rag.errors import IndexStateError
 from rag.id_set import Ids, IdSet
 from rag.lexical import LexicalIndex
+from rag.lock import take_lock
+from rag.mirror import Mirror
 
 CATALOG_FILE = "catalog.sqlite3"
 DENSE_FILE = "dense.faiss"
@@ -28,11 +31,19 @@ class Indexes:
     """Owns the catalog, the dense index and the lexical index of a folder.
 
     One writer at a time, in any process; readers see its changes after `catch_up`. Raises
-    IndexStateError if another writer holds the folder, or the vectors are of another dimension.
+    IndexStateError if another writer holds the folder (after waiting `wait_seconds` for it, which
+    `say` is told), if the vectors are of another dimension, or if the disk cannot be written.
     """
 
     def __init__(
-        self, folder: Path, *, dimension: int, read_only: bool, exact_limit: int = EXACT_LIMIT
+        self,
+        folder: Path,
+        *,
+        dimension: int,
+        read_only: bool,
+        wait_seconds: float = 0.0,
+        say: Callable[[str], None] | None = None,
+        exact_limit: int = EXACT_LIMIT,
     ) -> None:
         self.folder = folder
         self.dimension = dimension
@@ -41,28 +52,35 @@ class Indexes:
         self._lock_file: int | None = None
         self._dense: DenseFollower | None = None
         self._lexical: LexicalIndex | None = None
-        if not read_only:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock_file = _take_lock(folder / LOCK_FILE)
-        try:
-            self.catalog = Catalog(folder / CATALOG_FILE, read_only=read_only)
-        except BaseException:
-            self._release_lock()
-            raise
-        try:
-            self._check_dimension()
-            self._dense = DenseFollower(
-                self.catalog,
-                folder / DENSE_FILE,
-                dimension,
-                read_only=read_only,
-                exact_limit=exact_limit,
-            )
-            self._lexical = self._open_lexical()
-            self.catch_up()
-        except BaseException:
-            self.close()
-            raise
+        self._mirror: Mirror | None = None
+        with disk_errors(folder):
+            if not read_only:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock_file = take_lock(folder / LOCK_FILE, wait_seconds, say)
+            try:
+                self.catalog = Catalog(folder / CATALOG_FILE, read_only=read_only)
+            except BaseException:
+                self._release_lock()
+                raise
+            try:
+                self._open(exact_limit)
+            except BaseException:
+                self.close()
+                raise
+
+    def _open(self, exact_limit: int) -> None:
+        if not self.read_only:
+            _drop_leftovers(self.folder)
+        self._check_dimension()
+        self._dense = DenseFollower(
+            self.catalog,
+            self.folder / DENSE_FILE,
+            self.dimension,
+            read_only=self.read_only,
+            exact_limit=exact_limit,
+        )
+        self._lexical = self._open_lexical()
+        self.catch_up()
 
     @property
     def dense(self) -> DenseIndex:
@@ -104,7 +122,7 @@ class Indexes:
         path = self.folder / LEXICAL_FOLDER
         if self.read_only:
             # Opening would create it: wait until the writer has.
-            return LexicalIndex(path if (path / "meta.json").exists() else None)
+            return self._read_lexical(path) if (path / "meta.json").exists() else LexicalIndex(None)
         try:
             lexical = LexicalIndex(path)
         except IndexStateError:
@@ -113,6 +131,12 @@ class Indexes:
             lexical.close()
             return self._new_lexical()
         return lexical
+
+    def _read_lexical(self, path: Path) -> LexicalIndex:
+        if not may_write(path):
+            self._mirror = Mirror(path)
+            path = self._mirror.folder
+        return LexicalIndex(path)
 
     def _new_lexical(self) -> LexicalIndex:
         path = self.folder / LEXICAL_FOLDER
@@ -149,8 +173,10 @@ class Indexes:
     def _reload_lexical(self) -> None:
         meta = self.folder / LEXICAL_FOLDER / "meta.json"
         if self.lexical.in_memory and meta.exists():
-            self._lexical = LexicalIndex(meta.parent)
+            self._lexical = self._read_lexical(meta.parent)
         else:
+            if self._mirror is not None:
+                self._mirror.refresh()
             self.lexical.reload()
 
     def save(self) -> None:
@@ -206,6 +232,8 @@ class Indexes:
                 self._dense.close()
             if self._lexical is not None:
                 self._lexical.close()
+            if self._mirror is not None:
+                self._mirror.close()
             self.catalog.close()
             self._release_lock()
 
@@ -221,6 +249,13 @@ class Indexes:
         self.close()
 
 
+def _drop_leftovers(folder: Path) -> None:
+    """Delete the half-written files of a writer that was killed; only the lock's holder may."""
+    for place in (folder, folder / LEXICAL_FOLDER):
+        for path in [*place.glob("*.tmp"), *place.glob(".tmp*")]:
+            path.unlink(missing_ok=True)
+
+
 def _difference(name: str, live: Ids, held: Ids) -> list[str]:
     problems = []
     if missing := np.setdiff1d(live, held).size:
@@ -230,20 +265,3 @@ def _difference(name: str, live: Ids, held: Ids) -> list[str]:
     if repeated := held.size - np.unique(held).size:
         problems.append(f"{name}: {repeated} chunks are held more than once")
     return problems
-
-
-def _take_lock(path: Path) -> int:
-    """Lock the file and write our pid into it; raises IndexStateError with the holder's pid."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise IndexStateError(
-            f"The index {path.parent} is being written by the process {holder}. "
-            "Wait until it is done, or stop it."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor

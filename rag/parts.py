@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import os
 import threading
@@ -11,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import rag.lock
 from rag import generations
 from rag.catalog import DIMENSION_KEY, Catalog
 from rag.config import Settings
@@ -18,6 +18,7 @@ from rag.encoder import Encoder, SentenceEncoder
 from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
 from rag.generate import Generator
 from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
+from rag.lock import Holder
 
 if TYPE_CHECKING:
     from rag.models import ResolvedModel
@@ -180,11 +181,22 @@ def context_tokens(settings: Settings) -> int | None:
     return CPU_CONTEXT_TOKENS if is_local and pick_device(settings) == "cpu" else None
 
 
-def open_indexes(settings: Settings, dimension: int, *, read_only: bool) -> Indexes:
-    """Open the folder of the index. IndexStateError if it is missing, locked or damaged."""
+def open_indexes(
+    settings: Settings, dimension: int, *, read_only: bool, say: Say | None = None
+) -> Indexes:
+    """Open the folder of the index. IndexStateError if it is missing, locked or damaged.
+
+    With `say`, a writer waits for another one as long as the settings allow, and says so.
+    """
     while True:
         folder = generations.current(settings.index)
-        indexes = Indexes(folder, dimension=dimension, read_only=read_only)
+        indexes = Indexes(
+            folder,
+            dimension=dimension,
+            read_only=read_only,
+            wait_seconds=settings.lock_seconds if say else 0.0,
+            say=say,
+        )
         if generations.current(settings.index) == folder:
             return indexes
         indexes.close()  # another process has just put a new generation in its place
@@ -195,20 +207,9 @@ def open_catalog(folder: Path) -> Catalog:
     return Catalog(generations.current(folder) / CATALOG_FILE, read_only=True)
 
 
-def lock_holder(folder: Path) -> int | None:
-    """The process that writes to the index just now, 0 if its id is unknown; None without one."""
-    try:
-        descriptor = os.open(generations.current(folder) / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except OSError:
-        text = os.read(descriptor, 32).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else 0
-    finally:
-        os.close(descriptor)
+def lock_holder(folder: Path) -> Holder | None:
+    """The process that writes to the index just now; None if there is none."""
+    return rag.lock.lock_holder(generations.current(folder) / LOCK_FILE)
 
 
 def index_status(folder: Path, remembered_roots: Callable[[Catalog], Any]) -> dict[str, Any]:
@@ -219,6 +220,7 @@ def index_status(folder: Path, remembered_roots: Callable[[Catalog], Any]) -> di
             for path, (_, _, reason, message) in catalog.failures().items()
         ]
         dimension = catalog.get_meta(DIMENSION_KEY)
+        holder = lock_holder(folder)
         return {
             "index": str(folder),
             **catalog.counts(),
@@ -227,7 +229,7 @@ def index_status(folder: Path, remembered_roots: Callable[[Catalog], Any]) -> di
             "dimension": int(dimension) if dimension else None,
             "changes": catalog.sequence(),
             "bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
-            "writer": lock_holder(folder),
+            "writer": holder.pid if holder else None,
         }
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from ingest.sync import Progress, SyncReport, remembered_roots
+from ingest.touched import Busy, nothing_is_busy
 from ingest.watch import watch
 from rag import generations, parts
 from rag.catalog import ENCODER_KEY, Catalog
 from rag.config import Settings, load_settings
 from rag.documents import (
+    LatestCatalog,
     all_roots,
     changes_in,
     explain_reindexing,
@@ -89,7 +91,7 @@ class Service:
     @property
     def catalog(self) -> Catalog:
         """For reading; what it gives is always the serving generation's."""
-        return cast(Catalog, _Current(self._catalogs))
+        return cast(Catalog, LatestCatalog(self._catalogs))
 
     # What the page and the commands use
 
@@ -264,9 +266,11 @@ class Service:
         if self._is_watching and roots and not self._stop.is_set():
             watch(
                 roots,
-                on_change=lambda: self._follow(roots),
+                on_change=lambda busy: self._follow(roots, busy),
                 stop=self._stop,
                 debounce_ms=self.settings.debounce_ms,
+                poll_seconds=self.settings.poll_seconds,
+                say=self._say,
             )
 
     def _dimension(self) -> int:
@@ -283,7 +287,8 @@ class Service:
                 holder = parts.lock_holder(self.settings.index)
                 if holder is None:
                     raise
-                self._say(f"The process {holder} writes to the index; following it until it ends.")
+                text = str(holder)
+                self._say(f"{text[:1].upper()}{text[1:]} writes to the index; following that one.")
         return self._open_reader()
 
     def _open_reader(self) -> Indexes:
@@ -349,11 +354,11 @@ class Service:
             return True
         return False
 
-    def _follow(self, roots: Sequence[Path]) -> None:
+    def _follow(self, roots: Sequence[Path], busy: Busy) -> None:
         """Sync after a change; what goes wrong is said once, and tried again at the next."""
         assert self._indexes is not None
         try:
-            self._sync(self._indexes, roots)
+            self._sync(self._indexes, roots, busy=busy)
             self._problem = ""
         except FootnoteError as error:
             if str(error) != self._problem:
@@ -361,7 +366,11 @@ class Service:
             self._problem = str(error)
 
     def _sync(
-        self, indexes: Indexes, roots: Sequence[Path], encoder: Encoder | None = None
+        self,
+        indexes: Indexes,
+        roots: Sequence[Path],
+        encoder: Encoder | None = None,
+        busy: Busy = nothing_is_busy,
     ) -> None:
         encoder = encoder or self._encoder
         assert encoder is not None
@@ -373,22 +382,12 @@ class Service:
                 self._done("documents")
 
         self.last_sync = run_sync(
-            indexes, encoder, roots, self.settings, progress, self._stop, self._say
+            indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
         )
         for line in changes_in(self.last_sync):
             if line not in self._said:
                 self._say(line)
         self._said = set(changes_in(self.last_sync))
-
-
-class _Current:
-    """Stands for the last of some catalogs, for those who keep it longer than a generation."""
-
-    def __init__(self, catalogs: Sequence[Catalog]) -> None:
-        self._catalogs = catalogs
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._catalogs[-1], name)
 
 
 def open_service(say: Say = say_on_stderr) -> Service:
