@@ -63,8 +63,10 @@ Count = Callable[[int, int], int]
 def _split(
     text: str, block: Block, count: Count, starts: npt.NDArray[np.int64], max_tokens: int
 ) -> Iterator[_Piece]:
+    # Later blocks of a long table carry its header without holding it.
+    outside = "" if text.startswith(block.header, block.start) else block.header
     if count(block.start, block.end) <= max_tokens:
-        yield _Piece(block.start, block.end, block)
+        yield _Piece(block.start, block.end, block, outside)
         return
     if block.kind in ("table", "code", "record"):
         spans = _lines(text, block.start, block.end)
@@ -74,7 +76,7 @@ def _split(
     shorter = [part for span in spans for part in _cut(text, span, count, starts, max_tokens)]
     room = max_tokens - (count(block.start, block.start + len(block.header)) if block.header else 0)
     for number, (start, end) in enumerate(_fill(shorter, count, max(room, max_tokens // 2))):
-        yield _Piece(start, end, block, block.header if number else "")
+        yield _Piece(start, end, block, block.header if number else outside)
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:

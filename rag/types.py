@@ -32,12 +32,13 @@ class Document:
     """What a reader makes of a file: its text and where everything in it stands.
 
     Blocks are in reading order, do not overlap, and hold all of the text but the whitespace
-    between them.
+    between them. `notes` say what the reader found odd or left out, each with its cure.
     """
 
     title: str
     text: str
     blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

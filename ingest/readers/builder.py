@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from rag.types import Block, BlockKind, Document
 
 SEPARATOR = "\n\n"
+ROWS_PER_BLOCK = 100  # of a long table: few enough for a citation to say where, and for memory
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 # Controls, the byte-order mark, noncharacters, and lone surrogates, which UTF-8 cannot hold.
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -42,8 +44,14 @@ class DocumentBuilder:
         self._parts: list[str] = []
         self._blocks: list[Block] = []
         self._headings: list[tuple[int, str]] = []
+        self._notes: list[str] = []
         self._length = 0
         self._page: int | None = None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything was added yet."""
+        return bool(self._blocks)
 
     def set_page(self, page: int | None) -> None:
         """Set the page (1-based) of the blocks to come."""
@@ -72,31 +80,62 @@ class DocumentBuilder:
         if text := clean(text).strip():
             self._add("list", f"{marker} {text}")
 
-    def add_code(self, text: str) -> None:
-        """Add code, its indentation kept."""
-        self._add("code", text)
+    def add_code(self, text: str, place: str = "") -> None:
+        """Add code, its indentation kept; `place`, such as a function, ends its heading path."""
+        self._add("code", text, extra=_path(place))
 
-    def add_table(self, rows: list[list[str]]) -> None:
+    def add_table(self, rows: list[list[str]], place: str = "") -> None:
         """Add a table whose first row is its header; blank rows and columns are dropped."""
-        cleaned = [[clean(cell).strip() for cell in row] for row in rows]
-        filled = [row for row in cleaned if any(row)]
-        width = max(map(len, filled), default=0)
-        padded = [row + [""] * (width - len(row)) for row in filled]
-        columns = [i for i in range(width) if any(row[i] for row in padded)]
-        if len(columns) == 1 and len(padded) == 1:
-            self.add_paragraph(padded[0][columns[0]])
+        filled = [row for row in map(_clean_row, rows) if any(row)]
+        columns = _filled_columns(filled)
+        if len(columns) == 1 and len(filled) == 1:
+            self._add("paragraph", filled[0][columns[0]], extra=_path(place))
         elif columns:
-            lines = [table_line(row[i] for i in columns) for row in padded]
-            self._add("table", "\n".join(lines), header=lines[0])
+            lines = [_line(row, columns) for row in filled]
+            self._add("table", "\n".join(lines), header=lines[0], extra=_path(place))
+
+    def add_rows(self, rows: Iterable[tuple[int, list[str]]]) -> None:
+        """Add a table of any length, block by block, from (row number, cells) as they come.
+
+        The first row is the header, which later blocks carry without repeating its text; each
+        block's heading path ends with its `rows a-b`.
+        """
+        filled = (
+            (number, row) for number, row in ((n, _clean_row(r)) for n, r in rows) if any(row)
+        )
+        header: list[str] = []
+        while batch := list(islice(filled, ROWS_PER_BLOCK)):
+            place = f"rows {batch[0][0]}-{batch[-1][0]}"
+            cells = [row for _, row in batch]
+            if not header:
+                header = cells[0]
+                self.add_table(cells, place)
+                continue
+            columns = _filled_columns([header, *cells])
+            text = "\n".join(_line(row, columns) for row in cells)
+            self._add("table", text, header=_line(header, columns), extra=(place,))
 
     def add_record(self, path: str, text: str) -> None:
         """Add a record; its path in the file ends its heading path."""
-        self._add("record", text, extra=(clean(path),))
+        self._add("record", text, extra=_path(path))
+
+    def add_document(self, document: Document) -> None:
+        """Add all of another document under the present headings; its pages stay."""
+        for block in document.blocks:
+            self._page = block.page
+            text = document.text[block.start : block.end]
+            self._add(block.kind, text, block.header, block.headings)
+        self._page = None
+        self._notes += document.notes
+
+    def add_note(self, note: str) -> None:
+        """Say what was odd or left out; notes are not part of the text."""
+        self._notes.append(note)
 
     def build(self, title: str) -> Document:
         """Return the document as added so far."""
         title = join_lines(clean(title).split("\n"))
-        return Document(title=title, text="".join(self._parts), blocks=tuple(self._blocks))
+        return Document(title, "".join(self._parts), tuple(self._blocks), tuple(self._notes))
 
     def _add(
         self, kind: BlockKind, text: str, header: str = "", extra: tuple[str, ...] = ()
@@ -115,3 +154,21 @@ class DocumentBuilder:
         self._blocks.append(Block(start, end, kind, headings, self._page, header))
         self._parts.append(text)
         self._length = end
+
+
+def _path(place: str) -> tuple[str, ...]:
+    place = join_lines(clean(place).split("\n"))
+    return (place,) if place else ()
+
+
+def _clean_row(row: list[str]) -> list[str]:
+    return [clean(cell).strip() for cell in row]
+
+
+def _filled_columns(rows: list[list[str]]) -> list[int]:
+    """The columns that hold anything, in order."""
+    return sorted({index for row in rows for index, cell in enumerate(row) if cell})
+
+
+def _line(row: list[str], columns: list[int]) -> str:
+    return table_line(row[index] if index < len(row) else "" for index in columns)

@@ -16,30 +16,43 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _FRONT_MATTER = re.compile(r"\A---[^\S\n]*\n(.*?)^(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.S | re.M)
+_FOOTNOTE = re.compile(r"^( {0,3}\[\^[^\]\n]+\]):", re.MULTILINE)
 _TITLE = re.compile(r"^title\s*:\s*(.+?)\s*$", re.MULTILINE)
 
 
 def read_markdown(path: Path) -> Document:
     """Read Markdown; the title is the front matter's, else the first top heading."""
-    from markdown_it import MarkdownIt
-
     source = clean(read_plain(path))
+    builder = DocumentBuilder()
     title = ""
     if front := _FRONT_MATTER.match(source):
         source = source[front.end() :]
         if found := _TITLE.search(front[1]):
             title = found[1].strip("'\"")
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source)
-    builder = DocumentBuilder()
-    _Walker(builder).walk(tokens)
-    return builder.build(title or _first_heading(tokens) or path.stem)
+        builder.add_record("front matter", _TITLE.sub("", front[1]))
+    add_markdown(builder, source)
+    return builder.build(title or first_heading(source) or path.stem)
 
 
-def _first_heading(tokens: list[Token]) -> str:
-    for token, following in pairwise(tokens):
+def add_markdown(builder: DocumentBuilder, source: str) -> None:
+    """Add the blocks of a Markdown text."""
+    _Walker(builder).walk(_parse(source))
+
+
+def first_heading(source: str) -> str:
+    """The text's first top heading, or ""."""
+    for token, following in pairwise(_parse(source)):
         if token.type == "heading_open" and token.tag == "h1":
             return _inline_text(following)
     return ""
+
+
+def _parse(source: str) -> list[Token]:
+    from markdown_it import MarkdownIt
+
+    # CommonMark takes `[^1]: word` for the address of a link and drops it.
+    source = _FOOTNOTE.sub(r"\1\\:", source)
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source)
 
 
 def _inline_text(token: Token) -> str:

@@ -14,15 +14,18 @@ from rag.types import Document
 _DELIMITERS = ",\t;|"
 _SAMPLE_CHARACTERS = 16_384
 _SAMPLE_ROWS = 50
+MAX_CELL_CHARACTERS = 10_000_000
 
 
 def read_table(path: Path) -> Document:
-    """Read delimited rows; the delimiter is told from the first of them."""
+    """Read delimited rows, numbered from 1; the delimiter is told from the first of them."""
     text = read_plain(path).lstrip("\ufeff")
     likely = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sniff_delimiter(text, likely))
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=sniff_delimiter(text, likely))
     builder = DocumentBuilder()
-    builder.add_table(list(reader))
+    builder.add_rows(enumerate(reader, start=1))
     return builder.build(path.stem)
 
 
