@@ -11,56 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading_asserts import CHINESE, assert_sound, block_text, block_with, blocks_of, failure, read
 
-from ingest.readers import SUFFIXES, read_document
+from ingest.readers import SUFFIXES
 from ingest.readers.builder import DocumentBuilder, clean, join_lines
 from ingest.readers.encoding import decode
 from ingest.readers.pdf import guess_level
 from ingest.readers.pdf_lines import Line, join_wrapped, paragraphs
 from ingest.readers.records import RECORD_CHARACTERS
 from ingest.readers.tables import sniff_delimiter
-from rag.errors import ReadError
-from rag.types import Block, Document
-
-CHINESE = "本制度适用于全体员工，出差人员应当在返回后十个工作日内报销。"
-
-
-def block_text(document: Document, block: Block) -> str:
-    return document.text[block.start : block.end]
-
-
-def blocks_of(document: Document, kind: str) -> list[str]:
-    return [block_text(document, block) for block in document.blocks if block.kind == kind]
-
-
-def block_with(document: Document, text: str) -> Block:
-    [block] = [block for block in document.blocks if text in block_text(document, block)]
-    return block
-
-
-def assert_sound(document: Document) -> None:
-    """Blocks are in order, do not overlap, and leave out nothing but white space."""
-    position = 0
-    for block in document.blocks:
-        assert position <= block.start < block.end
-        assert not document.text[position : block.start].strip()
-        assert block_text(document, block).strip()
-        position = block.end
-    assert not document.text[position:].strip()
-
-
-def read(path: Path) -> Document:
-    document = read_document(path)
-    assert_sound(document)
-    return document
-
-
-def failure(path: Path) -> str:
-    with pytest.raises(ReadError) as caught:
-        read_document(path)
-    assert path.name in str(caught.value)
-    return caught.value.reason
-
+from rag.types import Document
 
 # --- builder -----------------------------------------------------------------------------------
 

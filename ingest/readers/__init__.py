@@ -17,6 +17,7 @@ from rag.types import Document
 SUFFIXES: frozenset[str] = frozenset(FORMATS)
 MAX_BYTES = 512 * 1024**2
 MAX_UNZIPPED_BYTES = 2 * 1024**3  # past this a small archive is a bomb, not a document
+_USUAL = ".pdf, .docx, .xlsx, .pptx, .html, .md or .txt"
 _NO_OPTIONS = ReadOptions()
 
 
@@ -29,8 +30,7 @@ def read_document(
     """
     suffix = suffix_of(path)
     if suffix not in FORMATS:
-        known = ", ".join(sorted(SUFFIXES))
-        message = f"{path}: '{suffix}' files are not supported; save it as one of {known}"
+        message = f"{path}: '{suffix}' files are not supported; save it as {_USUAL}"
         raise ReadError("unsupported", message)
     try:
         _check_size(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import posixpath
 import tarfile
 import zipfile
 import zlib
@@ -69,9 +70,15 @@ def _zip_members(path: Path, options: ReadOptions, container: Container) -> Iter
 
 def _zip_name(entry: zipfile.ZipInfo) -> str:
     """The entry's path; without the UTF-8 flag it is in whatever code page its maker had."""
-    if entry.flag_bits & _UTF8 or entry.filename.isascii():
-        return entry.filename
-    return decode(entry.filename.encode("cp437", "replace"))
+    name = entry.filename
+    if not entry.flag_bits & _UTF8 and not name.isascii():
+        name = decode(name.encode("cp437", "replace"))
+    return _inner_path(name)
+
+
+def _inner_path(name: str) -> str:
+    """A member's path without what would lead out of the archive."""
+    return posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")
 
 
 def _is_link(entry: zipfile.ZipInfo) -> bool:
@@ -79,8 +86,7 @@ def _is_link(entry: zipfile.ZipInfo) -> bool:
 
 
 def _is_litter(name: str) -> bool:
-    parts = [part for part in PurePosixPath(name).parts if part != ".."]
-    return any(part.startswith((".", "~$", "__MACOSX")) for part in parts)
+    return any(part.startswith((".", "~$", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 def _refuse(name: str, size: int, packed: int, container: Container) -> Member | None:
@@ -121,14 +127,14 @@ def _tar_members(path: Path, options: ReadOptions, container: Container) -> Iter
     try:
         with tarfile.open(path) as archive:
             for entry in archive:
-                last = entry.name
-                if not entry.isfile() or _is_litter(entry.name):
+                last = _inner_path(entry.name)
+                if not entry.isfile() or _is_litter(last):
                     continue
-                if failure := _refuse(entry.name, entry.size, 0, container):
+                if failure := _refuse(last, entry.size, 0, container):
                     yield failure
                     return  # going on would unpack what is refused
                 stream = cast(Any, archive.extractfile(entry))
-                yield read_stream(entry.name, stream, options=options, container=container)
+                yield read_stream(last, stream, options=options, container=container)
     except (tarfile.TarError, OSError, *_BROKEN) as error:
         if not last:
             raise

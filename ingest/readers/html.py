@@ -9,6 +9,7 @@ from typing import Any
 from ingest.readers.builder import DocumentBuilder, join_lines
 from ingest.readers.encoding import decode
 from ingest.readers.formulas import formula_text
+from ingest.readers.text import add_paragraphs
 from rag.types import Document
 
 _SKIPPED = frozenset(
@@ -34,6 +35,7 @@ _HIDDEN_STYLE = re.compile(
 )
 _MAIN_SHARE = 0.3  # of the page's characters, scripts included
 _MAX_SPAN = 1_000
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _BREAK = "\x00"  # stands for <br> until white space is collapsed
 
 
@@ -53,6 +55,9 @@ def add_html(builder: DocumentBuilder, data: bytes) -> str:
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
     root = etree.fromstring(f"<html>{source}".encode("utf-8", "replace"), parser=parser)
     if root is None:
+        return ""
+    if any("depth" in entry.message for entry in parser.error_log):
+        add_paragraphs(builder, _TAG.sub("\n\n", source))  # nested past what libxml2 reads
         return ""
     _Walker(builder).walk_all(_content(root))
     return _flatten(root.findtext(".//title") or "")

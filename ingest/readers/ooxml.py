@@ -14,7 +14,7 @@ _DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 
 class Package:
-    """Parts by name, without a leading slash. Raises KeyError where a needed part is missing."""
+    """Parts by name, without a leading slash. KeyError and ValueError: a needed part is missing."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -42,7 +42,10 @@ class Package:
 
     def main_part(self) -> str:
         """The name of the document, workbook or presentation."""
-        return self.targets("", "officeDocument")[0]
+        targets = self.targets("", "officeDocument")
+        if not targets:
+            raise ValueError("it names no main part")
+        return targets[0]
 
     def title(self) -> str:
         """The title in the file's properties, or ""."""

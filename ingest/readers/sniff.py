@@ -41,6 +41,7 @@ _OFFICE_PARTS = (
     ("ppt/", "pptx"),
     ("xl/workbook.bin", "xlsb"),
     ("xl/", "xlsx"),
+    ("META-INF/container.xml", "epub"),
 )
 _OLE_STREAMS = (
     ("EncryptedPackage", "locked"),
@@ -119,11 +120,11 @@ def _zip_kind(path: Path, claimed: str) -> str:
         return claimed if claimed not in ("text", "csv") else "zip"
     if mimetype in _OPEN_DOCUMENT:
         return _OPEN_DOCUMENT[mimetype]
-    if "[Content_Types].xml" in names:
-        for part, kind in _OFFICE_PARTS:
-            if any(name.startswith(part) for name in names):
-                return kind
-    return claimed if claimed in ("docx", "pptx", "xlsx", "epub", "odt", "ods", "odp") else "zip"
+    for part, kind in _OFFICE_PARTS:
+        if any(name.startswith(part) for name in names):
+            return kind
+    is_open_document = "content.xml" in names and claimed in _OPEN_DOCUMENT.values()
+    return claimed if is_open_document else "zip"
 
 
 def _mimetype(archive: zipfile.ZipFile) -> bytes:
