@@ -224,6 +224,47 @@ def test_html(tmp_path: Path) -> None:
     check_html(document)
 
 
+def test_html_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    hidden = ["hidden", 'aria-hidden="true"', 'style="Display : None"', 'style="font-size:0"']
+    hidden += ['style="visibility:hidden;"', 'style="opacity: 0"', 'role="navigation"']
+    parts = "".join(f"<p {attribute}>secret</p>" for attribute in hidden)
+    cell = "<table><tr><td>a</td><td>b<i hidden>secret</i></td></tr></table>"
+    path.write_text(f'<body>{parts}<p style="opacity: 0.5">shown</p>{cell}<script>secret</script>')
+    assert read(path).text == "shown\n\n| a | b |"
+
+
+def test_html_takes_the_main_part(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(f"<div>banner</div><main><h1>Head</h1><p>{'text ' * 20}</p></main><p>foot</p>")
+    document = read(path)
+    assert "banner" not in document.text and "foot" not in document.text
+    path.write_text(f"<main>x</main><p>{'outside ' * 20}</p>")
+    assert "outside" in read(path).text
+
+
+def test_html_tables_lists_and_formulas(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(
+        '<table><tr><th colspan="2">Head</th><th>C</th></tr><tr><td rowspan="2">Y</td><td>1</td>'
+        "<td>2</td></tr><tr><td>3</td><td>4</td></tr></table>"
+        "<dl><dt>Cat</dt><dd>An animal</dd><dt>Dog</dt><dt>Hound</dt><dd>Another</dd>"
+        "<dd>It <b>barks</b></dd><dt>Yeti</dt></dl>"
+        "<p>so <math><semantics><mfrac><mi>a</mi><mn>2</mn></mfrac><annotation>x</annotation>"
+        "</semantics></math> it is</p>",
+        encoding="utf-8",
+    )
+    document = read(path)
+    assert blocks_of(document, "table") == ["| Head |  | C |\n| Y | 1 | 2 |\n| Y | 3 | 4 |"]
+    assert blocks_of(document, "list") == [
+        "- Cat: An animal",
+        "- Dog, Hound: Another",
+        "- It barks",
+        "- Yeti",
+    ]
+    assert blocks_of(document, "paragraph") == ["so a/2 it is"]
+
+
 def test_html_that_calls_gbk_gb2312(tmp_path: Path) -> None:
     path = tmp_path / "old.htm"
     page = '<meta http-equiv="Content-Type" content="text/html; charset=gb2312"><p>朱镕基 café</p>'
@@ -266,6 +307,18 @@ def test_epub(tmp_path: Path) -> None:
     assert block_with(document, "Then.").headings == ("Two",)
 
 
+def test_a_chapter_without_heading_gets_its_title_in_the_contents(tmp_path: Path) -> None:
+    contents = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><body><nav><a href="text/b%20b.xhtml#x">First'
+        '</a><a href="text/a.xhtml">Second</a></nav></body></html>'
+    )
+    plain = '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>No heading.</p></body></html>'
+    extra = {"OEBPS/nav.xhtml": contents, "OEBPS/text/a.xhtml": plain}
+    document = read(write_epub(tmp_path / "book.epub", extra))
+    assert block_with(document, "No heading.").headings == ("Second",)
+    assert blocks_of(document, "heading") == ["第一章", "Second"]
+
+
 def test_epub_under_copy_protection(tmp_path: Path) -> None:
     path = write_epub(tmp_path / "book.epub", {"META-INF/rights.xml": "<rights/>"})
     assert failure(path) == "password"
@@ -289,6 +342,14 @@ def test_markdown(tmp_path: Path) -> None:
     assert blocks_of(document, "table") == ["| A | B |\n| 1 | x |"]
     assert blocks_of(document, "code") == ["def f():\n    pass"]
     assert block_with(document, "出差人员").headings == ("Guide", "报销")
+
+
+def test_markdown_keeps_footnotes_and_front_matter(tmp_path: Path) -> None:
+    path = tmp_path / "guide.md"
+    path.write_text("---\ntitle: T\nauthor: Ann\n---\nClaim[^1].\n\n[^1]: Proof\n\n<b></b>\n")
+    document = read(path)
+    assert blocks_of(document, "record") == ["author: Ann"]
+    assert blocks_of(document, "paragraph") == ["Claim[^1].", "[^1]: Proof"]
 
 
 def test_markdown_title_is_the_first_heading(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
 _SECTIONS = re.compile(r'(?:"[^"]*"|\\.|\[[^\]]*\]|[^;])*')
@@ -17,12 +17,13 @@ _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_.|\*.|\[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\]'
     r"|\[(?P<elapsed>h+|m+|s+)\]|\[[^\]]*\]"
     r"|(?P<date>AM/PM|A/P|上午/下午|y+|m+|d+|h+|s+(?:\.0+)?|e+|a{3,4})"
-    r"|(?P<digits>[0#?][0#?,]*(?:\.[0#?]*)?(?:E[+-]0+)?|\.[0#?]+)|(?P<percent>%)|(?P<other>.)",
+    r"|(?P<digits>[0#?][0#?,]*(?:\.[0#?]*,*)?(?:E[+-]0+)?|\.[0#?]+)|(?P<percent>%)|(?P<other>.)",
     re.IGNORECASE,
 )
 _MONTHS = "January February March April May June July August September October November December"
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 _BY_PLACE = frozenset({"mm-dd-yy", "m/d/yy", "m/d/yy h:mm"})  # shown by each country's own rules
+_MOST_DIGITS = 400  # a float has up to 309 before the point
 _PLAIN_DIGITS = 15  # of a float's digits, those that mean something
 
 
@@ -43,6 +44,11 @@ def format_value(value: object, code: str) -> str:
     if isinstance(value, int | float) and code not in ("General", "@", ""):
         return _format_number(value, code)
     return _plain(value) if isinstance(value, int | float) else str(value).strip()
+
+
+def _format_number(number: float, code: str) -> str:
+    with localcontext(prec=_MOST_DIGITS):
+        return _by_sections(number, code)
 
 
 def _plain(number: float) -> str:
@@ -68,7 +74,7 @@ def _tokens(section: str) -> tuple[_Token, ...]:
     return tuple(tokens)
 
 
-def _format_number(number: float, code: str) -> str:
+def _by_sections(number: float, code: str) -> str:
     sections = _sections(code)
     has_own = len(sections) > 1 and number < 0
     is_zero = len(sections) > 2 and number == 0
@@ -106,15 +112,15 @@ def _spread(amount: Decimal, patterns: list[str]) -> list[str]:
 def _digits(amount: Decimal, pattern: str) -> str:
     """A number that is not negative by a pattern such as `#,##0.00`, `0.0E+00` or `#,`."""
     pattern, exponent, _ = pattern.partition("E") if "E" in pattern else (pattern, "", "")
-    whole, _, fraction = pattern.partition(".")
-    thousands = len(whole) - len(whole.rstrip(","))
+    thousands = len(pattern) - len(pattern.rstrip(","))
+    whole, _, fraction = pattern.rstrip(",").partition(".")
     amount /= 1000**thousands
     if exponent:
         places = len(fraction)
         mantissa, _, power = format(amount, f".{places}E").partition("E")
         return f"{mantissa}E{int(power):+03}"
     rounded = amount.quantize(Decimal(1).scaleb(-len(fraction)), ROUND_HALF_UP)
-    text = format(rounded, ",f" if "," in whole.rstrip(",") else "f")
+    text = format(rounded, ",f" if "," in whole else "f")
     whole_text, _, fraction_text = text.partition(".")
     whole_text = whole_text.rjust(whole.count("0"), "0") if "," not in whole_text else whole_text
     if whole.count("0") == 0 and whole_text == "0" and fraction:
@@ -129,7 +135,7 @@ def _format_time(value: datetime.date | datetime.time | datetime.timedelta, code
     kinds = {token.kind for token in section}
     if isinstance(value, datetime.timedelta) or "elapsed" in kinds:
         return _format_elapsed(value, section)
-    if "date" not in kinds or code in _BY_PLACE:
+    if "date" not in kinds or code in _BY_PLACE or "general" in code.lower():
         return _iso(value)
     clock = any(token.text.upper() in ("AM/PM", "A/P", "上午/下午") for token in section)
     parts = []

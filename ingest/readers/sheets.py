@@ -95,8 +95,9 @@ def _repeat_merged(
     for column, (last, text) in list(held.items()):
         if number > last:
             del held[column]
-        elif column < len(cells) and not cells[column]:
-            cells[column] = text
+            continue
+        cells += [""] * (column + 1 - len(cells))
+        cells[column] = cells[column] or text
     for column, text in enumerate(cells):
         if last_row := merges.get((number, column)):
             held[column] = last_row, text

@@ -52,14 +52,29 @@ def _cut(shapes: list[Any]) -> list[Any]:
     if len(shapes) < 2:
         return shapes
     columns = _parts(shapes, "left", "width")
-    if len(columns) > 1 and _are_columns(columns):
+    if _are_columns(columns):
         return [shape for column in columns for shape in _cut(column)]
     rows = _parts(shapes, "top", "height")
     if len(rows) > 1:
-        return [shape for row in rows for shape in _cut(row)]
+        return [shape for part in _join_rows(rows) for shape in _cut(part)]
     if len(columns) > 1:
         return [shape for column in columns for shape in _cut(column)]
     return sorted(shapes, key=lambda shape: (shape.top, shape.left))
+
+
+def _join_rows(rows: list[list[Any]]) -> Iterator[list[Any]]:
+    """The rows, those that make columns together as one; never all of them, which was tried."""
+    first = 0
+    while first < len(rows):
+        last = len(rows) if first else len(rows) - 1
+        for end in range(last, first + 1, -1):
+            joined = [shape for row in rows[first:end] for shape in row]
+            if _are_columns(_parts(joined, "left", "width")):
+                break
+        else:
+            end, joined = first + 1, rows[first]
+        yield joined
+        first = end
 
 
 def _parts(shapes: list[Any], start: str, size: str) -> list[list[Any]]:
@@ -82,6 +97,8 @@ def _are_columns(columns: list[list[Any]]) -> bool:
         max(s.left + (s.width or 0) for s in column) - min(s.left for s in column)
         for column in columns
     ]
+    if len(columns) < 2:
+        return False
     is_wide = min(widths) >= MIN_COLUMN_SHARE * sum(widths)
     return is_wide and all(len(column) > 1 for column in columns)
 
