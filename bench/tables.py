@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -67,20 +66,26 @@ def write_jsonl(path: Path, count: int) -> None:
 WRITERS = {".xlsx": write_xlsx, ".csv": write_csv, ".jsonl": write_jsonl}
 
 
+def peak_megabytes() -> int:
+    """The most memory that this process has had. Linux only: elsewhere 0."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
 def read_once(path: Path) -> None:
     """Read a file in this process and print what it took."""
     from ingest.readers import read_document
 
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    base = peak_megabytes()
     started, started_cpu = time.perf_counter(), time.process_time()
     document = read_document(path)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu_seconds, 1),
-        "peak_mb": round(peak / 1024),
-        "before_mb": round(base / 1024),
+        "peak_mb": peak_megabytes(),
+        "before_mb": base,
         "file_mb": round(path.stat().st_size / 1e6, 1),
         "text_mb": round(len(document.text.encode()) / 1e6, 1),
         "blocks": len(document.blocks),

@@ -230,8 +230,16 @@ def test_html_leaves_out_what_is_not_shown(tmp_path: Path) -> None:
     hidden += ['style="visibility:hidden;"', 'style="opacity: 0"', 'role="navigation"']
     parts = "".join(f"<p {attribute}>secret</p>" for attribute in hidden)
     cell = "<table><tr><td>a</td><td>b<i hidden>secret</i></td></tr></table>"
-    path.write_text(f'<body>{parts}<p style="opacity: 0.5">shown</p>{cell}<script>secret</script>')
-    assert read(path).text == "shown\n\n| a | b |"
+    path.write_text(
+        f'<body>{parts}<p style="opacity: 0.5">shown {"and " * 20}</p>{cell}<script>secret</script>'
+    )
+    assert read(path).text == f"shown {'and ' * 20}".strip() + "\n\n| a | b |"
+
+
+def test_html_made_of_menus_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text('<ul role="menu"><li>one</li><li>two</li></ul><p>x</p>')
+    assert blocks_of(read(path), "list") == ["- one", "- two"]
 
 
 def test_html_takes_the_main_part(tmp_path: Path) -> None:

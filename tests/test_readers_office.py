@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reading_asserts import block_with, blocks_of, read
+from reading_asserts import block_with, blocks_of, failure, read
 
 from ingest.readers.number_formats import format_value
 from ingest.readers.word_styles import format_number
@@ -198,6 +198,22 @@ def test_strict_files_are_read(tmp_path: Path) -> None:
                 data = data.replace(usual.encode(), strict_name)
             new.writestr(name, data)
     assert read(strict).text == "Strict text"
+
+
+def test_a_locked_file_is_read_with_its_password(tmp_path: Path) -> None:
+    import msoffcrypto.format.ooxml
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["Behind a lock"])
+    workbook.save(tmp_path / "plain.xlsx")
+    locked = tmp_path / "locked.xlsx"
+    with (tmp_path / "plain.xlsx").open("rb") as plain, locked.open("wb") as file:
+        msoffcrypto.format.ooxml.OOXMLFile(plain).encrypt("tea", file)
+    assert failure(locked) == failure(locked, "coffee") == "password"
+    document = read(locked, "coffee", "tea")
+    assert blocks_of(document, "paragraph") == ["Behind a lock"]
+    assert (document.title, document.notes) == ("locked", ())
 
 
 def boxes(path: Path, places: dict[str, tuple[float, float, float, float]]) -> Any:

@@ -33,6 +33,7 @@ _HIDDEN_STYLE = re.compile(
     r"|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$))",
     re.IGNORECASE,
 )
+_FURNITURE_SHARE = 0.5  # of the page's characters
 _MAIN_SHARE = 0.3  # of the page's characters, scripts included
 _MAX_SPAN = 1_000
 _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
@@ -59,6 +60,7 @@ def add_html(builder: DocumentBuilder, data: bytes) -> str:
     if any("depth" in entry.message for entry in parser.error_log):
         add_paragraphs(builder, _TAG.sub("\n\n", source))  # nested past what libxml2 reads
         return ""
+    _drop_furniture(root)
     _Walker(builder).walk_all(_content(root))
     return _flatten(root.findtext(".//title") or "")
 
@@ -81,11 +83,21 @@ def _content(root: Any) -> Any:
     return root
 
 
+def _drop_furniture(root: Any) -> None:
+    """Take menus and the like out of the page, unless it is made of them."""
+    from lxml import etree
+
+    parts = [part for part in root.iter(etree.Element) if part.get("role") in _FURNITURE]
+    outer = [part for part in parts if not any(above in parts for above in part.iterancestors())]
+    length = sum(len(part.text_content()) for part in outer)
+    if length <= _FURNITURE_SHARE * len(root.text_content()):
+        for part in outer:
+            part.drop_tree()
+
+
 def is_shown(element: Any) -> bool:
     """Whether a reader of the page sees the element, as far as it says so itself."""
     if element.get("hidden") is not None or element.get("aria-hidden") == "true":
-        return False
-    if element.get("role", "") in _FURNITURE:
         return False
     style = element.get("style")
     return style is None or not _HIDDEN_STYLE.search(style)
