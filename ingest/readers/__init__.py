@@ -68,7 +68,7 @@ def _read(
             around = container or Container(path.name, read_document)
             document: Document = reader(readable, options=options, container=around)
         else:
-            document = reader(readable, options=options) if takes_options else reader(readable)
+            document = reader(readable, options) if takes_options else reader(readable)
     except ReadError as error:
         raise ReadError(error.reason, str(error).replace(str(readable), str(path))) from error
     if not document.text.strip():

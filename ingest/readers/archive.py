@@ -57,6 +57,8 @@ def _zip_members(path: Path, options: ReadOptions, container: Container) -> Iter
                 continue
             if failure := _refuse(name, entry.file_size, entry.compress_size, container):
                 yield failure
+                if container.limits.members < 0:
+                    return
                 continue
             try:
                 with _open_entry(archive, entry, options) as stream:

@@ -87,7 +87,7 @@ def _drop_furniture(root: Any) -> None:
     """Take menus and the like out of the page, unless it is made of them."""
     from lxml import etree
 
-    parts = [part for part in root.iter(etree.Element) if part.get("role") in _FURNITURE]
+    parts = {part for part in root.iter(etree.Element) if part.get("role") in _FURNITURE}
     outer = [part for part in parts if not any(above in parts for above in part.iterancestors())]
     length = sum(len(part.text_content()) for part in outer)
     if length <= _FURNITURE_SHARE * len(root.text_content()):
@@ -110,6 +110,7 @@ class _Walker:
         self._builder = builder
         self._inline: list[str] = []
         self._marker = ""  # of the list item that the next text begins
+        self._numbers: dict[Any, int] = {}  # of the last item, by ordered list
         self._terms: list[str] = []  # of a definition list, not defined yet
 
     def walk_all(self, root: Any) -> None:
@@ -157,11 +158,21 @@ class _Walker:
             self._terms.append(_flatten(_shown_text(element)).replace("\n", " "))
             return []
         if tag in ("li", "dd"):
-            self._marker = _list_marker(element) if tag == "li" else self._take_terms()
+            self._marker = self._count_item(element) if tag == "li" else self._take_terms()
             return [self._end_item, *_content_of(element)]
         if tag == "dl":
             return [self._end_terms, *_content_of(element)]
         return _content_of(element)
+
+    def _count_item(self, item: Any) -> str:
+        """The item's bullet or number."""
+        parent = item.getparent()
+        if parent is None or parent.tag != "ol":
+            return "-"
+        start = parent.get("start", "1")
+        first = int(start) if start.isdecimal() and len(start) < 10 else 1
+        self._numbers[parent] = self._numbers.get(parent, first - 1) + 1
+        return f"{self._numbers[parent]}."
 
     def _end_item(self) -> None:
         self._flush()
@@ -220,15 +231,6 @@ def _shown_text(element: Any) -> str:
         else:
             pending += [" ", *_content_of(item), " "]
     return "".join(parts)
-
-
-def _list_marker(item: Any) -> str:
-    parent = item.getparent()
-    if parent is None or parent.tag != "ol":
-        return "-"
-    start = parent.get("start", "1")
-    first = int(start) if start.isdecimal() else 1
-    return f"{first + len(list(item.itersiblings('li', preceding=True)))}."
 
 
 def _table_rows(table: Any) -> list[list[str]]:
