@@ -112,6 +112,18 @@ def test_delimited(tmp_path: Path, name: str, text: str) -> None:
     assert document.text == "| 名称 | 数量 |\n| 螺钉, M4 | 20 |\n| 垫片 | 7 |"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_end_in_any_way_and_cells_hold_lines(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(end.join(["a,b", '"one', 'two",3', "", "4,5"]).encode())
+    assert read(path).text == "| a | b |\n| one two | 3 |\n| 4 | 5 |"
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_clean_is_as_thorough_on_its_short_way(text: str) -> None:
+    assert clean(text) == clean(f"{text}\x00") == clean(clean(text))
+
+
 def test_sniff_keeps_the_likely_delimiter_without_evidence() -> None:
     assert sniff_delimiter("only\none column\n", ",") == ","
 

@@ -110,6 +110,15 @@ def test_an_office_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert failure(tmp_path / "a.docx") == "too_large"
 
 
+@pytest.mark.parametrize("name", ["a.xml", "a.html", "a.json"])
+def test_trees_too_large_for_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("ingest.readers.xml_tree.MAX_TREE_BYTES", 10)
+    (tmp_path / name).write_text("<a>long enough</a>" if name != "a.json" else '["long enough"]')
+    assert failure(tmp_path / name) == "too_large"
+
+
 def test_one_long_line(tmp_path: Path) -> None:
     assert len(read_bytes(tmp_path / "a.txt", b"word " * 400_000).blocks) == 1
     wide = ",".join(map(str, range(20_000)))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_asserts import block_text, block_with, blocks_of, failure, read_bytes
 
@@ -128,3 +128,40 @@ def test_code_is_parted_at_definitions_with_what_stands_above(tmp_path: Path) ->
 def test_parts_of_code_are_the_code(lines: list[str]) -> None:
     source = "\n".join(lines)
     assert "".join(text for _, text in split_definitions(source)) == source
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("a.rst", "====\nTop\n====\n\nintro\n\nFirst\n-----\n\none\n\nSecond\n------\n\ntwo"),
+        ("a.adoc", "= Top\n\nintro\n\n== First\n\none\n\n== Second\n\ntwo"),
+        ("a.org", "* Top\nintro\n** First\none\n** Second\ntwo"),
+        ("a.tex", "\\title{Top}\nintro\n\\section{First}\none\n\\section*{Second}\ntwo"),
+    ],
+)
+def test_markup_keeps_its_headings(tmp_path: Path, name: str, source: str) -> None:
+    document = read_bytes(tmp_path / name, source)
+    assert document.title == "Top"
+    assert [(block.headings, block_text(document, block)) for block in document.blocks] == [
+        ((), "Top"),
+        (("Top",), "intro"),
+        (("Top",), "First"),
+        (("Top", "First"), "one"),
+        (("Top",), "Second"),
+        (("Top", "Second"), "two"),
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["Title", "=====", "-----", "---", "", "text here", "a"]), max_size=12)
+)
+def test_markup_loses_no_words(lines: list[str]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.rst"
+        path.write_text("\n".join(["Words", *lines]))
+        words = read_bytes(path, path.read_bytes()).text
+    for word in ("Title", "text here"):
+        assert words.count(word) == "\n".join(lines).count(word)

@@ -45,7 +45,7 @@ def read_document(
         message = f"{path}: cannot be opened ({error}); check that it exists and may be read"
         raise ReadError("unreadable", message) from error
     except (MemoryError, RecursionError) as error:
-        detail = type(error).__name__
+        detail = str(error) or type(error).__name__
         message = f"{path}: too large or too deeply nested to read ({detail}); split it into parts"
         raise ReadError("too_large", message) from error
     except Exception as error:

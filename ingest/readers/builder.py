@@ -20,6 +20,8 @@ _SPACES = re.compile(r"[^\S\n]+")
 
 def clean(text: str) -> str:
     """Make every line break a newline and drop control characters other than newline and tab."""
+    if text.isprintable():
+        return text  # nothing of the kind; most table cells end here
     return _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
 
 

@@ -10,6 +10,7 @@ from ingest.readers.builder import DocumentBuilder, join_lines
 from ingest.readers.encoding import decode
 from ingest.readers.formulas import formula_text
 from ingest.readers.text import add_paragraphs
+from ingest.readers.xml_tree import check_size
 from rag.types import Document
 
 _SKIPPED = frozenset(
@@ -52,6 +53,7 @@ def add_html(builder: DocumentBuilder, data: bytes) -> str:
     from lxml import etree, html
 
     # lxml reads our own UTF-8: libxml2 fails on GBK pages that call themselves GB 2312.
+    check_size(data)
     source = re.sub(r"^\s*<\?xml[^>]*\?>", "", _decode_html(data).replace("\x00", ""))
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
     root = etree.fromstring(f"<html>{source}".encode("utf-8", "replace"), parser=parser)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
 from ingest.readers.text import read_plain
+from ingest.readers.xml_tree import check_size
 from rag.errors import ReadError
 from rag.types import Document
 
@@ -91,5 +92,6 @@ def _scalar(value: Any) -> str:
 
 
 def _loads(text: str) -> Any:
+    check_size(text)
     # Numbers stay as written: a float would turn 12.50 into 12.5.
     return json.loads(text, parse_float=str, parse_int=str)

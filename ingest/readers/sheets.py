@@ -78,12 +78,18 @@ def _rows(sheet: Any) -> Iterator[Row]:
         number = next((cell.row for cell in row if getattr(cell, "row", None)), None)
         if number is None:
             continue
-        cells = [format_value(cell.value, cell.number_format) if cell.value is not None else ""
-                 for cell in row]  # fmt: skip
+        cells = [_cell_text(cell) for cell in row]
         if merges:
             _repeat_merged(number, cells, merges, held)
         if any(cells):
             yield number, cells
+
+
+def _cell_text(cell: Any) -> str:
+    value = cell.value
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
+    return format_value(value, cell.number_format)
 
 
 def _repeat_merged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ingest.readers.builder import DocumentBuilder
 from ingest.readers.text import read_plain
 from rag.types import Document
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # one at a time: memory stays small
 _DELIMITERS = ",\t;|"
 _SAMPLE_CHARACTERS = 16_384
 _SAMPLE_ROWS = 50
@@ -22,7 +24,7 @@ def read_table(path: Path) -> Document:
     text = read_plain(path).lstrip("\ufeff")
     likely = "\t" if path.suffix.lower() == ".tsv" else ","
     csv.field_size_limit(MAX_CELL_CHARACTERS)
-    lines = io.StringIO(text, newline="")
+    lines = (line[0] for line in _LINE.finditer(text))
     reader = csv.reader(lines, delimiter=sniff_delimiter(text, likely))
     builder = DocumentBuilder()
     builder.add_rows(enumerate(reader, start=1))
