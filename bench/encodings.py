@@ -183,6 +183,8 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "The pump must be switched off before the cover is opened.",
             "Employees submit travel expenses within ten working days.",
+            "The team lost – as expected – at 28.5°E, 6½ miles off.",
+            "Plants—in the main—cost £30 × 2 in the region of San Diego–Tijuana.",
             "The manufacturer’s warranty – two years – doesn’t cover misuse.",
         ),
     ),

@@ -16,6 +16,7 @@ SAMPLE_BYTES = 65_536
 SCORED_BYTES = 4_096  # of lines that are not ASCII: more takes time and settles nothing
 DECLARED_BONUS = 0.3  # for the encoding that a file names itself; some name a wrong one
 DECLARED_WIDE_BONUS = 1.0  # of several bytes a character: those decode by chance much less often
+MAX_PLAIN_SHARE = 0.85  # of ASCII bytes in UTF-16 without zeros: Chinese has about 0.6
 REPLACED = "\ufffd"
 # UTF-32 first: its little-endian mark begins with UTF-16's.
 _MARKS = (
@@ -134,11 +135,17 @@ def _scores(data: bytes, sample: bytes) -> Iterator[tuple[str, float]]:
     yield "utf-8", _score_utf8(sample)
     for encoding in _WIDE:
         yield encoding, score_wide(_decode_sample(sample, encoding), encoding)
-    if len(data) % 2 == 0:
+    if len(data) % 2 == 0 and not _is_mostly_ascii(data[:SCORED_BYTES]):
         for encoding in ("utf-16-le", "utf-16-be"):
             yield encoding, _score_wide(data, encoding)
     for encoding in LANGUAGES:
         yield encoding, score_letters(_decode_sample(sample, encoding), encoding)
+
+
+def _is_mostly_ascii(sample: bytes) -> bool:
+    """Whether these are words and spaces of ASCII, which as UTF-16 would be odd Chinese."""
+    plain = sum(byte < 0x80 for byte in sample)
+    return b" " in sample and plain > MAX_PLAIN_SHARE * len(sample)
 
 
 def _decode_sample(sample: bytes, encoding: str) -> str:

@@ -158,8 +158,8 @@ def _score_language(text: str, letters: str, encoding: str) -> float:
             ascii_letters += sign.isalpha()
     if not count:
         return 0.0
-    is_alien = not is_latin and ascii_letters > 5 * count
-    return total / count - (0.5 if is_alien else 0.0)
+    alien = 0.0 if is_latin else 0.8 if ascii_letters > 20 * count else 0.5
+    return total / count - (alien if ascii_letters > 5 * count else 0.0)
 
 
 def _letter_weight(before: str, sign: str, after: str, letters: str, is_latin: bool) -> float:
@@ -171,8 +171,16 @@ def _letter_weight(before: str, sign: str, after: str, letters: str, is_latin: b
         return -0.6
     if sign in "¿¡" and after.isupper():
         return 0.8
-    in_word = before.isalpha() and after.isalpha() and sign not in "’\xad·"
-    return -1.0 if in_word else 0.2 if sign in _SYMBOLS else -0.4
+    if before.isalpha() and after.isalpha() and sign not in "’\xad·–—":
+        return -1.0  # a symbol within a word
+    if sign not in _SYMBOLS or _is_strange(before) or _is_strange(after):
+        return -0.4
+    return 0.5
+
+
+def _is_strange(neighbour: str) -> bool:
+    """Whether a symbol seldom stands beside it: other symbols, quotation marks aside."""
+    return neighbour > "\x7f" and not neighbour.isalpha() and neighbour not in "“”‘’«»…\xa0"
 
 
 def _home_weight(before: str, sign: str, after: str, is_latin: bool) -> float:
@@ -189,7 +197,7 @@ def _home_weight(before: str, sign: str, after: str, is_latin: bool) -> float:
         weight -= 1.5  # two scripts in a word
     if is_latin and (before > "\x7f" < after or (sign == "õ" and after not in "eso")):
         weight -= 0.8  # three such letters in a row, or a letter where no language has it
-    if sign in _ENDING and after.isalpha():
+    if (sign in _ENDING and after.isalpha()) or before.isdecimal() or after.isdecimal():
         weight -= 0.6
     return weight
 
