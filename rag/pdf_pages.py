@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rag.pdf_quotes import find_quote, letters
+from rag.pdf_text import page_text
+
 PDFIUM_LOCK = threading.Lock()
-CONTEXT_CHARACTERS = 200  # around a quote, to tell its occurrences on a page apart
-SHORTEST_PIECE = 6  # characters; a shorter piece of a quote is found by chance
 MAX_PIXELS = 4_000_000  # a page of any size gives a picture no larger than this
 
 Rectangle = tuple[float, float, float, float]  # left, top, width, height; points, y grows downwards
@@ -23,12 +23,16 @@ Rectangle = tuple[float, float, float, float]  # left, top, width, height; point
 
 @dataclass(frozen=True, slots=True)
 class PdfPage:
-    """A page's size in points, how many pages there are, and where the quote stands on it."""
+    """A page's size in points, how many pages there are, and where the quote stands on it.
+
+    The rectangles are in the quote's order; `share` is how much of its letters they hold, 0 to 1.
+    """
 
     width: float
     height: float
     num_pages: int
     rectangles: tuple[Rectangle, ...]
+    share: float = 0.0
 
 
 @lru_cache(maxsize=32)
@@ -60,12 +64,12 @@ def read_page(path: Path, page: int, before: str, quote: str, after: str) -> Pdf
             width, height = sheet.get_size()
             textpage = sheet.get_textpage()
             try:
-                found = _find(textpage, before, quote, after)
+                found, share = _find(textpage, before, quote, after)
                 lines = [line for run in found for line in _lines(textpage, run)]
             finally:
                 textpage.close()
-            rectangles = tuple(_on_picture(sheet, line) for line in lines)
-            return PdfPage(width, height, len(pdf), rectangles)
+            rectangles = tuple(on_picture(sheet, line) for line in lines)
+            return PdfPage(width, height, len(pdf), rectangles, share)
         finally:
             sheet.close()
 
@@ -82,76 +86,16 @@ def _load(pdf: Any, page: int) -> Any:
     return pdf[page - 1]
 
 
-def _find(textpage: Any, before: str, quote: str, after: str) -> list[range]:
-    """The ranges of the page's characters that hold the quote; empty if it is not there."""
-    import pypdfium2.raw as pdfium
-
-    codes = (pdfium.FPDFText_GetUnicode(textpage.raw, i) for i in range(textpage.count_chars()))
-    signs = [(sign, i) for i, code in enumerate(codes) for sign in letters(_character(code))]
-    page = "".join(sign for sign, _ in signs)
-    spans = find_quote(page, letters(before), letters(quote), letters(after))
-    return [range(signs[start][1], signs[end - 1][1] + 1) for start, end in spans]
-
-
-def _character(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 else ""
-
-
-def letters(text: str) -> str:
-    """Only what survives the joining of wrapped lines: letters and digits, in lower case."""
-    return "".join(sign.lower() for sign in text if sign.isalnum())
-
-
-def find_quote(page: str, before: str, quote: str, after: str) -> list[tuple[int, int]]:
-    """The quote's spans in the page's text, all of them as `letters`.
-
-    Of several occurrences the one in the likest surroundings counts. A quote that runs over the
-    page's edge, or over a header within it, is found by its pieces.
-    """
-    if not quote:
-        return []
-    starts = list(_occurrences(page, quote))
-    if starts:
-        best = max(starts, key=lambda at: _likeness(page, at, at + len(quote), before, after))
-        return [(best, best + len(quote))]
-    return _pieces(page, quote)
-
-
-def _occurrences(page: str, quote: str) -> Iterator[int]:
-    at = page.find(quote)
-    while at >= 0:
-        yield at
-        at = page.find(quote, at + 1)
-
-
-def _likeness(page: str, start: int, end: int, before: str, after: str) -> int:
-    left = _shared(page[max(0, start - CONTEXT_CHARACTERS) : start][::-1], before[::-1])
-    return left + _shared(page[end : end + CONTEXT_CHARACTERS], after)
-
-
-def _shared(one: str, other: str) -> int:
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
-
-
-def _pieces(page: str, quote: str) -> list[tuple[int, int]]:
-    """The quote's long pieces that the page holds, in order."""
-    spans: list[tuple[int, int]] = []
-    least = min(SHORTEST_PIECE * 4, len(quote))
-    at = 0
-    while at + least <= len(quote):
-        found = page.find(quote[at : at + least], spans[-1][1] if spans else 0)
-        if found < 0:
-            at += 1
-            continue
-        length = least + _shared(page[found + least :], quote[at + least :])
-        spans.append((found, found + length))
-        at += length
-    return spans if sum(end - start for start, end in spans) * 3 >= len(quote) else []
+def _find(textpage: Any, before: str, quote: str, after: str) -> tuple[list[range], float]:
+    """The ranges of the page's characters that hold the quote, and the share that they hold."""
+    text = page_text(textpage)
+    signs = [(sign, i) for i, one in enumerate(text) if one.isalnum() for sign in one.lower()]
+    signs = [(sign, i) for sign, i in signs if sign.isalnum()]
+    page = "".join([sign for sign, _ in signs])
+    spans = find_quote(page, before, quote, after)
+    wanted = len(letters(quote))
+    share = sum(end - start for start, end in spans) / wanted if wanted else 0.0
+    return [range(signs[start][1], signs[end - 1][1] + 1) for start, end in spans], share
 
 
 def _lines(textpage: Any, characters: range) -> list[list[float]]:
@@ -173,7 +117,7 @@ def _lines(textpage: Any, characters: range) -> list[list[float]]:
     return lines
 
 
-def _on_picture(sheet: Any, box: list[float]) -> Rectangle:
+def on_picture(sheet: Any, box: list[float]) -> Rectangle:
     """Where the rendered page shows a box of the PDF's coordinates, turned and cropped."""
     import ctypes
 

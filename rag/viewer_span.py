@@ -10,6 +10,8 @@ from rag.pdf_pages import PdfPage, read_page
 from rag.types import StoredChunk, StoredDocument
 
 PASSAGE_CHARACTERS = 300  # on either side, in the JSON answer
+PAGES_OF_A_CHUNK = 3  # that a quote is looked for on
+WHOLE = 0.99  # of a quote's letters: no other page holds more
 MATCH_CHARACTERS = 400  # around a quote, to find the right one of several on a page
 
 
@@ -73,20 +75,23 @@ def passage_json(opened: Opened) -> dict[str, object]:
 
 
 def cited_page(opened: Opened) -> tuple[int, PdfPage]:
-    """The page that the quote stands on: its chunk's, or the next, as a chunk may run over."""
+    """The page that holds most of the quote: its chunk's, or a next one, as a chunk may run on."""
     first = opened.chunk.page or 1
-    found = locate(opened, first)
-    if not found.rectangles and opened.end > opened.start and first < found.num_pages:
-        following = locate(opened, first + 1)
-        if following.rectangles:
-            return first + 1, following
-    return first, found
+    best = first, locate(opened, first)
+    last = min(best[1].num_pages, first + PAGES_OF_A_CHUNK - 1) if opened.end > opened.start else 0
+    for page in range(first + 1, last + 1):
+        if best[1].share > WHOLE:
+            break
+        found = locate(opened, page)
+        if found.share > best[1].share:
+            best = page, found
+    return best
 
 
 def locate(opened: Opened, page: int) -> PdfPage:
-    """A page of the PDF, with the quote's rectangles if it is the cited page or the next."""
+    """A page of the PDF, with the quote's rectangles if the chunk may reach to it."""
     text, start, end = opened.text, opened.start, opened.end
-    near = page - (opened.chunk.page or 1) in (0, 1)
+    near = 0 <= page - (opened.chunk.page or 1) < PAGES_OF_A_CHUNK
     before = text[max(0, start - MATCH_CHARACTERS) : start]
     after = text[end : end + MATCH_CHARACTERS]
     return read_page(opened.path, page, before, text[start:end] if near else "", after)

@@ -38,7 +38,7 @@ from rag.types import (  # noqa: E402
 )
 
 FAULT_QUESTION = "What does fault code E12 mean?"
-FAULT_QUOTE = "E12 Lamp over 85 degrees Celsius Switch off for 20 minutes, clean the fan grille"
+FAULT_QUOTE = "E12 | Lamp over 85 degrees Celsius | Switch off for 20 minutes, clean the fan grille"
 TRAPS = " note:important <b>bold</b> ![x](https://outside.example/x.png) `a:b`"
 NUM_PASSAGES = 4
 FILES = (

@@ -14,6 +14,7 @@ _CODE = (
 # Suffix -> format.
 FORMATS: dict[str, str] = {
     ".pdf": "pdf",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"), "image"),
     ".docx": "docx",
     ".docm": "docx",
     ".dotx": "docx",
@@ -71,7 +72,8 @@ FORMATS: dict[str, str] = {
 
 # Format -> module, function, and whether it takes ReadOptions. Imported when first needed.
 READERS: dict[str, tuple[str, str, bool]] = {
-    "pdf": ("pdf", "read_pdf", False),
+    "pdf": ("pdf", "read_pdf", True),
+    "image": ("ocr", "read_image", True),
     "docx": ("word", "read_docx", False),
     "pptx": ("slides", "read_pptx", False),
     "xlsx": ("sheets", "read_xlsx", False),
@@ -108,7 +110,6 @@ LEGACY: dict[str, str] = {
     "ppt": "the old PowerPoint format (before 2007) is not supported; save it as .pptx",
     "xlsb": "binary Excel workbooks are not supported; save it as .xlsx",
     "program": "a program, not a document; remove it from the folder",
-    "image": "a picture, not a document; give it its true suffix",
 }
 
 

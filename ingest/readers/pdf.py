@@ -1,127 +1,161 @@
-"""PDF: text by page, headings from the outline or from the lines themselves."""
+"""PDF: text by page in reading order, with its headings, lists and tables."""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
-from ingest.readers.pdf_lines import Line, page_lines, paragraphs
+from ingest.readers.ocr import ocr_lines, page_picture, require_ocr
+from ingest.readers.ocr_model import is_installed
+from ingest.readers.options import ReadOptions
+from ingest.readers.pdf_headings import Typography, guess_level, heading_at, typography
+from ingest.readers.pdf_lines import ITEM, Line, page_lines, paragraphs
+from ingest.readers.pdf_open import open_pdf, pages_by_pypdf
+from ingest.readers.pdf_order import in_reading_order
+from ingest.readers.pdf_rules import Grid, between_words, page_grids, with_ruled_tables
+from ingest.readers.pdf_running import Items, squeezed, without_running
+from ingest.readers.pdf_tables import Table, with_tables
 from rag.errors import ReadError
 from rag.types import Document
 
-_NUMBERED = re.compile(
-    r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3})[.、]?\s+(?=[^\W\d_])"
-    r"|(?P<part>第[一二三四五六七八九十百\d]+[编篇部章])|(?P<chapter>(?:Chapter|Part)\s+\w+)"
-    r"|第[一二三四五六七八九十百\d]+节|(?P<chinese>[一二三四五六七八九十]+、)"
-)
-_HEADING_CHARACTERS = 80
-_EDGE_LINES = 2  # running headers and footers stand among these at top and bottom
-_RUNNING_SHARE, _RUNNING_PAGES = 0.6, 4
+__all__ = ["guess_level", "read_pdf"]
+
+log = logging.getLogger(__name__)
 
 
-def read_pdf(path: Path) -> Document:
-    """Read a PDF's text layer. Raises ReadError password or notext."""
+def read_pdf(path: Path, options: ReadOptions) -> Document:
+    """Read a PDF. Raises ReadError password, notext, or damaged if no page can be read."""
+    pdf = open_pdf(path, options.passwords)
+    if pdf is None:
+        return _second_reading(path, options.passwords)
+    with pdf:
+        can_ocr = options.ocr and is_installed()
+        pages = [_read_page(path, pdf, index, can_ocr) for index in range(len(pdf))]
+        outline = _outline(pdf)
+        title = (pdf.get_metadata_value("Title") or "").strip()
+    if all(page is None for page in pages):
+        return _second_reading(path, options.passwords)
+    read = [page or [] for page in pages]
+    if not any(read):
+        require_ocr(path, options)
+        message = f"{path}: no text on its pages, nor in their pictures; scan it sharper"
+        raise ReadError("notext", message)
+    return _build(without_running(read), outline).build(title or path.stem)
+
+
+def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool) -> Items | None:
+    """The page's lines and tables; None if it is damaged: the others are read all the same.
+
+    Pictures are read only on a page that has no text.
+    """
     import pypdfium2
 
     try:
-        pdf = pypdfium2.PdfDocument(path)
+        page = pdf[index]
     except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            message = f"{path}: protected by a password; save a copy without it"
-            raise ReadError("password", message) from error
-        raise
-    with pdf:
-        pages = [_read_page(pdf, index) for index in range(len(pdf))]
-        outline = {_key(mark.get_title()): mark.level + 1 for mark in pdf.get_toc()}
-        title = (pdf.get_metadata_value("Title") or "").strip()
-    if not any(pages):
-        message = f"{path}: its pages hold no text, only images; run OCR on it first"
-        raise ReadError("notext", message)
-    return _build(_without_running(pages), outline).build(title or path.stem)
-
-
-def _read_page(pdf: Any, index: int) -> list[Line]:
-    page = pdf[index]
+        log.warning("%s: page %d is damaged and left out (%s)", path, index + 1, error)
+        return None
     textpage = page.get_textpage()
     try:
-        return page_lines(textpage)
+        grids = page_grids(page)
+        lines = page_lines(textpage, between_words(grids))
+        if not lines and can_ocr and _has_objects(page):
+            return ocr_lines(*page_picture(page))
+        return in_reading_order(_with_tables(lines, grids))
     finally:
         textpage.close()
         page.close()
 
 
-def _build(pages: list[list[Line]], outline: dict[str, int]) -> DocumentBuilder:
+def _with_tables(lines: list[Line], grids: Sequence[Grid]) -> list[Line | Table]:
+    """Ruled tables first; what stands between them may be tables without rules."""
+    items: list[Line | Table] = []
+    held: list[Line] = []
+    for item in [*with_ruled_tables(lines, grids), None]:
+        if isinstance(item, Line):
+            held.append(item)
+            continue
+        items += with_tables(held)
+        held = []
+        if item is not None:
+            items.append(item)
+    return items
+
+
+def _has_objects(page: Any) -> bool:
+    import pypdfium2.raw as pdfium
+
+    return bool(pdfium.FPDFPage_CountObjects(page.raw))
+
+
+def _outline(pdf: Any) -> dict[str, int]:
+    """Levels from 1 by squeezed title; an outline that cannot be read is none."""
+    import pypdfium2
+
+    try:
+        return {squeezed(mark.get_title()): mark.level + 1 for mark in pdf.get_toc()}
+    except (pypdfium2.PdfiumError, UnicodeError):
+        return {}
+
+
+def _second_reading(path: Path, passwords: Sequence[str]) -> Document:
+    """The text by pypdf, where PDFium cannot open the file; without places on the page."""
     builder = DocumentBuilder()
-    found = any(_key(line.text) in outline for lines in pages for line in lines)
-    sizes = [line.size for lines in pages for line in lines for _ in line.text]
-    body_size = median(sizes or [0.0])
-    for number, lines in enumerate(pages, start=1):
+    for number, text in enumerate(pages_by_pypdf(path, passwords), start=1):
         builder.set_page(number)
-        held: list[Line] = []
-        for line in lines:
-            text = line.text
-            level = outline.get(_key(text)) if found else guess_level(text, line.size > body_size)
-            if level is None:
-                held.append(line)
+        for part in re.split(r"\n\s*\n", text):
+            builder.add_paragraph(part)
+    document = builder.build(path.stem)
+    if not document.blocks:
+        message = f"{path}: no page of it can be read; open it in its program and save it anew"
+        raise ReadError("damaged", message)
+    return document
+
+
+def _build(pages: Sequence[Items], outline: dict[str, int]) -> DocumentBuilder:
+    builder = DocumentBuilder()
+    style = typography(_lines(pages), outline)
+    for number, items in enumerate(pages, start=1):
+        builder.set_page(number)
+        lines: list[Line] = []
+        for item in items:
+            if isinstance(item, Line):
+                lines.append(item)
                 continue
-            _add_paragraphs(builder, held)
-            held = []
-            builder.add_heading(level, text)
-        _add_paragraphs(builder, held)
+            _add_lines(builder, lines, style)
+            lines = []
+            builder.add_table(item.rows)
+        _add_lines(builder, lines, style)
     return builder
 
 
-def _add_paragraphs(builder: DocumentBuilder, lines: list[Line]) -> None:
-    for paragraph in paragraphs(lines):
-        builder.add_paragraph(paragraph)
+def _lines(pages: Iterable[Items]) -> Iterable[Line]:
+    return (item for items in pages for item in items if not isinstance(item, Table))
 
 
-def guess_level(text: str, large: bool) -> int | None:
-    """The level of a short numbered line; `1. text` in body size is a list item, not a heading."""
-    match = _NUMBERED.match(text)
-    if not match or len(text) > _HEADING_CHARACTERS or text.endswith(tuple(".。,，;；:：")):
-        return None
-    number = match["number"]
-    if number:
-        return number.count(".") + 1 if "." in number or large else None
-    if match["chinese"]:
-        return 2 if large else None
-    return 1 if match["part"] or (match["chapter"] and large) else 2 if "节" in match[0] else None
+def _add_lines(builder: DocumentBuilder, lines: Sequence[Line], style: Typography) -> None:
+    """Headings as such, and what stands between them as paragraphs and lists."""
+    start = at = 0
+    while at < len(lines):
+        found = heading_at(lines, at, style)
+        if found is None:
+            at += 1
+            continue
+        level, count = found
+        _add_paragraphs(builder, lines[start:at])
+        builder.add_heading(level, " ".join(line.text for line in lines[at : at + count]))
+        at = start = at + count
+    _add_paragraphs(builder, lines[start:])
 
 
-def _key(text: str) -> str:
-    return re.sub(r"\s+", "", text).casefold()
-
-
-def _without_running(pages: list[list[Line]]) -> list[list[Line]]:
-    """Drop edge lines that most pages share, page numbers aside."""
-    if len(pages) < _RUNNING_PAGES:
-        return pages
-    counts = Counter(
-        key
-        for number, lines in enumerate(pages, start=1)
-        for key in set().union(*(_running_keys(line, number) for line in _edges(lines)))
-    )
-    running = {key for key, n in counts.items() if n >= _RUNNING_SHARE * len(pages)}
-    kept = []
-    for number, lines in enumerate(pages, start=1):
-        edges = _edges(lines)
-        drop = [line for line in edges if _running_keys(line, number) & running]
-        kept.append([line for line in lines if line not in drop])
-    return kept
-
-
-def _edges(lines: list[Line]) -> list[Line]:
-    ordered = sorted(lines, key=lambda line: -line.baseline)
-    return ordered[:_EDGE_LINES] + ordered[_EDGE_LINES:][-_EDGE_LINES:]
-
-
-def _running_keys(line: Line, number: int) -> set[str]:
-    """The line as it stands, and with either end's page number masked."""
-    text, mask = _key(line.text), rf"(?<!\d){number}(?!\d)"
-    last = re.sub(rf"(.*){mask}", r"\1#", text, count=1)
-    return {text, last, re.sub(mask, "#", text, count=1)}
+def _add_paragraphs(builder: DocumentBuilder, lines: Sequence[Line]) -> None:
+    for paragraph in paragraphs(list(lines)):
+        marker, _, text = paragraph.partition(" ")
+        if text and ITEM.match(paragraph) and len(marker) <= 4:
+            builder.add_list_item(text, marker)
+        else:
+            builder.add_paragraph(paragraph)

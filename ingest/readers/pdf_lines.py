@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from ingest.readers.builder import join_lines
+from rag.pdf_text import page_text
 
 _HYPHENS = ("\ufffe", "\x02", "\u00ad")  # how PDFium marks a hyphen that ends a line
 _SENTENCE_END = tuple(".!?。！？:：;；")
-_ITEM = re.compile(r"[•●○▪■◆·–\-*]\s|\(?\d{1,2}[.)、）]\s?\D|[（(][一二三四五六七八九十\d]+[)）]")
+ITEM = re.compile(r"[•●○▪■◆·–\-*]\s|\(?\d{1,2}[.)、）]\s?\D|[（(][一二三四五六七八九十\d]+[)）]")
 _CELL_GAP = 1.2  # times the font size: wider than a blank in justified text
+_TEXT_LINE, _WORD, _SURROGATE = map(re.compile, (r"[^\r\n]+", r"\S+", "[\ud800-\udfff]"))
 _PARAGRAPH_PITCH = 1.35  # times the usual distance of lines
+_FIGURE_ENDS = frozenset("0123456789)%-–—")
+
+Edges = Callable[[float, float, float], bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A stretch of a line without a wide gap; edges in points."""
+
+    text: str
+    left: float
+    right: float
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line with its edges, baseline and font size in points (y grows upwards).
 
-    `is_row` says that wide gaps part it into cells.
+    `is_row` says that wide gaps part it into `cells`. `weight` is that of the lighter
+    of its ends: 400 is usual, bold has 700, and some files know none.
     """
 
     text: str
@@ -32,40 +48,95 @@ class Line:
     baseline: float
     size: float
     is_row: bool = False
+    cells: tuple[Cell, ...] = ()
+    weight: int = 400
 
 
-def page_lines(textpage: Any) -> list[Line]:
-    """The page's lines that hold text, in PDFium's order."""
-    import pypdfium2.raw as pdfium
+def page_lines(textpage: Any, edges: Edges = None) -> list[Line]:
+    """The page's lines that hold text, in PDFium's order.
 
-    codes = [
-        pdfium.FPDFText_GetUnicode(textpage.raw, index) for index in range(textpage.count_chars())
-    ]
-    text = "".join(map(_character, codes))
+    `edges(left, right, baseline)` says whether a ruled edge stands between two words.
+    """
+    text = page_text(textpage)
+    boxes = _Boxes(textpage.raw)
     lines = []
-    for match in re.finditer(r"[^\r\n]+", text):
-        inked = [match.start() + i for i, sign in enumerate(match[0]) if not sign.isspace()]
-        if inked:
-            x, y = ctypes.c_double(), ctypes.c_double()
-            pdfium.FPDFText_GetCharOrigin(textpage.raw, inked[0], x, y)
-            size = pdfium.FPDFText_GetFontSize(textpage.raw, inked[0])
-            right = textpage.get_charbox(inked[-1])[2]
-            content = match[0].strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            is_row = _has_wide_gap(textpage, inked, size)
-            lines.append(Line(content, x.value, right, y.value, size, is_row))
+    for match in _TEXT_LINE.finditer(text):
+        start = match.start()
+        words = [(start + m.start(), start + m.end()) for m in _WORD.finditer(match[0])]
+        if words:
+            lines.append(_make_line(text, words, boxes, edges))
     return lines
 
 
-def _has_wide_gap(textpage: Any, inked: list[int], size: float) -> bool:
-    return any(
-        after > before + 1  # only where white space stands
-        and textpage.get_charbox(after)[0] - textpage.get_charbox(before)[2] > _CELL_GAP * size
-        for before, after in pairwise(inked)
-    )
+class _Boxes:
+    """Asks PDFium where a character stands, without making new numbers at every call."""
+
+    def __init__(self, raw: Any) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._raw, self._pdfium = raw, pdfium
+        self._matrix = pdfium.FS_MATRIX()
+        self._numbers = [ctypes.c_double() for _ in range(4)]
+
+    def edges(self, index: int) -> tuple[float, float]:
+        """The left and right edge of a character's ink."""
+        left, right, bottom, top = self._numbers
+        self._pdfium.FPDFText_GetCharBox(self._raw, index, left, right, bottom, top)
+        return left.value, right.value
+
+    def font(self, index: int) -> tuple[float, float, int]:
+        """The baseline, the font size as it shows on the page, and the font's weight."""
+        x, y = self._numbers[:2]
+        self._pdfium.FPDFText_GetCharOrigin(self._raw, index, x, y)
+        size = self._pdfium.FPDFText_GetFontSize(self._raw, index)
+        if self._pdfium.FPDFText_GetMatrix(self._raw, index, self._matrix):
+            size *= math.hypot(self._matrix.c, self._matrix.d) or 1.0
+        return y.value, size, self._pdfium.FPDFText_GetFontWeight(self._raw, index)
+
+    def weight(self, index: int) -> int:
+        """The font's weight, 400 if unknown."""
+        weight: int = self._pdfium.FPDFText_GetFontWeight(self._raw, index)
+        return weight
 
 
-def _character(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 else " "
+def _make_line(text: str, words: list[tuple[int, int]], boxes: _Boxes, edges: Edges) -> Line:
+    baseline, size, weight = boxes.font(words[0][0])
+    cells: list[Cell] = []
+    wide_gaps = 0
+    first = words[0][0]
+    left, right = boxes.edges(first)
+    for (start, end), following in zip(words, [*words[1:], None], strict=True):
+        if end - start > 1:
+            right = boxes.edges(end - 1)[1]
+        if following is None:
+            cells.append(Cell(_clean(text[first:end]), left, right))
+            break
+        after, after_right = boxes.edges(following[0])
+        is_wide = after - right > _CELL_GAP * size or (
+            edges is not None and edges(right, after, baseline)
+        )
+        if is_wide or _is_next_sign(text, end, following):
+            wide_gaps += is_wide
+            cells.append(Cell(_clean(text[first:end]), left, right))
+            first, left = following[0], after
+        right = after_right
+    if words[-1][1] - 1 > words[0][0]:
+        weight = min(weight, boxes.weight(words[-1][1] - 1))
+    whole = _clean(text[words[0][0] : words[-1][1]])
+    parts = tuple(cells) if wide_gaps else ()
+    return Line(whole, cells[0].left, right, baseline, size, bool(parts), parts, weight)
+
+
+def _is_next_sign(text: str, end: int, word: tuple[int, int]) -> bool:
+    """Whether the word is a currency sign that follows a figure: it belongs to the next."""
+    return word[1] - word[0] == 1 and text[word[0]] in "$€£¥" and text[end - 1] in _FIGURE_ENDS
+
+
+def _clean(text: str) -> str:
+    """Halves of surrogate pairs made whole."""
+    if _SURROGATE.search(text):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def paragraphs(lines: list[Line]) -> Iterator[str]:
@@ -104,7 +175,7 @@ def _starts_paragraph(previous: Line, line: Line, pitch: float, margin: float) -
     return (
         drop > _PARAGRAPH_PITCH * pitch
         or abs(previous.size - line.size) > 0.12 * previous.size
-        or _ITEM.match(line.text) is not None
+        or ITEM.match(line.text) is not None
         or (ended and _has_room(previous, line, margin))
     )
 

@@ -1,0 +1,155 @@
+"""Measures how often a quote's rectangles on its PDF page hold the quote, read back from there.
+
+python -m bench.rectangles               # the reports and the hard files
+python -m bench.rectangles --chunks 20   # at most so many of each file
+
+A chunk counts as held if each of its sampled sentences is read back letter by letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.chunker import chunk_document
+from ingest.readers import read_document
+from ingest.readers.options import ReadOptions
+from rag.errors import ReadError
+from rag.pdf_pages import Rectangle, read_page
+from rag.pdf_quotes import letters
+from rag.sentences import split_sentences
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+RESULTS = ROOT / "bench" / "results"
+SENTENCES = 3  # sampled of each chunk
+PAGES = 3  # that a chunk may run over
+_TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
+
+
+def main() -> None:
+    """Read the PDFs, look up sentences of their chunks, write the shares."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--chunks", type=int, default=40, help="of a file, sampled")
+    parser.add_argument("--only", default="", help="part of the path")
+    options = parser.parse_args()
+    paths = [p for name in ("tenq-pdf", "torture") for p in sorted((DATA / name).rglob("*.pdf"))]
+    rows = []
+    for path in (path for path in paths if options.only in str(path)):
+        row = measure(path, options.chunks)
+        if row["chunks"]:
+            rows.append(row)
+            print(row["held"], "of", row["chunks"], path.name, row["missed"][:1], flush=True)
+    chunks, held = (sum(row[name] for row in rows) for name in ("chunks", "held"))
+    sentences, equal = (sum(row[name] for row in rows) for name in ("sentences", "equal"))
+    result = {
+        "command": " ".join(["python -m bench.rectangles", *sys.argv[1:]]),
+        "files": len(rows),
+        "chunks": chunks,
+        "chunks_held": round(held / chunks, 4),
+        "sentences": sentences,
+        "sentences_held": round(equal / sentences, 4),
+        "sentences_covered": round(sum(row["covered"] for row in rows) / sentences, 4),
+        "missed": {row["file"]: row["missed"] for row in rows if row["missed"]},
+    }
+    print(json.dumps({name: value for name, value in result.items() if name != "missed"}))
+    path = RESULTS / "rectangles.json"
+    path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def measure(path: Path, most_chunks: int) -> dict[str, Any]:
+    """How many sampled chunks of the file are held; files that give no text have none."""
+    row: dict[str, Any] = {"file": path.name, "chunks": 0, "held": 0, "sentences": 0, "equal": 0}
+    row["covered"] = 0  # sentences whose every letter is found, others in their rectangles or not
+    row["missed"] = []
+    try:
+        document = read_document(path, options=ReadOptions(ocr=False))
+    except ReadError:
+        return row
+    chance = random.Random(path.name)
+    chunks = [chunk for chunk in chunk_document(document, token_starts) if chunk.page]
+    for chunk in chance.sample(chunks, min(most_chunks, len(chunks))):
+        spans = [span for span in split_sentences(chunk.text) if letters(chunk.text[slice(*span)])]
+        spans = [(chunk.start + a, chunk.start + b) for a, b in spans]
+        sample = chance.sample(spans, min(SENTENCES, len(spans)))
+        looked = [look_up(path, document.text, span, chunk.page or 1) for span in sample]
+        found = [is_held for is_held, _ in looked]
+        missed = [span for span, held in zip(sample, found, strict=True) if not held]
+        row["missed"] += [document.text[slice(*span)] for span in missed]
+        row["chunks"] += 1
+        row["held"] += all(found)
+        row["sentences"] += len(found)
+        row["equal"] += sum(found)
+        row["covered"] += sum(share > 0.99 for _, share in looked)
+    return row
+
+
+def token_starts(text: str) -> npt.NDArray[np.int64]:
+    """Stands in for an encoder's tokenizer: words, Chinese characters, signs."""
+    return np.array([match.start() for match in _TOKEN.finditer(text)], dtype=np.int64)
+
+
+def look_up(path: Path, text: str, span: tuple[int, int], first_page: int) -> tuple[bool, float]:
+    """Whether the rectangles, of one page or of following ones, hold just the span's letters.
+
+    Second is the share of its letters that was found at all.
+    """
+    start, end = span
+    wanted = letters(text[start:end])
+    joined, share = "", 0.0
+    for page in range(first_page, first_page + PAGES):
+        try:
+            found = read_page(path, page, text[:start], text[start:end], text[end : end + 400])
+        except IndexError:
+            break
+        there = "".join(read_back(path, page, box) for box in found.rectangles)
+        if there == wanted:
+            return True, 1.0
+        joined += there
+        share += found.share
+    return joined == wanted, share
+
+
+def read_back(path: Path, page: int, rectangle: Rectangle) -> str:
+    """The letters whose middle stands in the rectangle, in the file's order."""
+    x, y, width, height = rectangle
+    return "".join(
+        sign
+        for sign, across, down in signs_of(path, page)
+        if x <= across <= x + width and y <= down <= y + height
+    )
+
+
+@lru_cache(maxsize=16)
+def signs_of(path: Path, page: int) -> list[tuple[str, float, float]]:
+    """Each letter of the page with its middle in points from the shown page's top left."""
+    import pypdfium2
+
+    from rag.pdf_pages import PDFIUM_LOCK, on_picture
+    from rag.pdf_text import page_text
+
+    with PDFIUM_LOCK, pypdfium2.PdfDocument(path) as pdf:
+        sheet = pdf[page - 1]
+        textpage = sheet.get_textpage()
+        signs = []
+        for index, sign in enumerate(page_text(textpage)):
+            if kept := letters(sign):
+                box = textpage.get_charbox(index, loose=True)
+                left, top, width, height = on_picture(sheet, list(box))
+                signs.append((kept, left + width / 2, top + height / 2))
+        textpage.close()
+        sheet.close()
+    return signs
+
+
+if __name__ == "__main__":
+    main()
