@@ -62,7 +62,7 @@ def main() -> None:
         venv.create(VENV, with_pip=True)
     print(f"Installing the {extra} build (once; a few minutes and about 4 GB)", flush=True)
     if extra == "gpu":
-        pip("install", "-e", f"{ROOT}[gpu,dev]")
+        pip("install", "-e", f"{ROOT}[gpu,ocr,dev]")
     else:
         install_cpu()
         pip("install", "--no-deps", "-e", str(ROOT))

@@ -64,7 +64,6 @@ def test_markdown_and_code_may_begin_like_html(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("a.txt", b"\x89PNG\r\n\x1a\n\x00"),
         ("a.txt", b"\x7fELF\x02"),
         ("a.txt", b"MZ\x90\x00"),
         ("a.exe", b"MZ\x90\x00"),

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 LOCK_LINES = (ROOT / "requirements" / "cpu.lock").read_text("utf-8").splitlines()
 LOCK = [Requirement(line) for line in LOCK_LINES if line.strip() and not line.startswith("#")]
 EXTRAS = PROJECT["optional-dependencies"]
-WANTED = [*PROJECT["dependencies"], *EXTRAS["cpu"], *EXTRAS["dev"]]
+WANTED = [*PROJECT["dependencies"], *EXTRAS["cpu"], *EXTRAS["ocr"], *EXTRAS["dev"]]
 
 
 def pins(name: str) -> list[Version]:
