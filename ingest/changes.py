@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ingest.pool import Wanted, hash_file
 from ingest.readers.builder import clean, join_lines
+from ingest.readers.formats import is_picture
 from ingest.scan import UNTRUSTED_MTIME, Failure, FoundFile, Scan
 from ingest.touched import Busy, nothing_is_busy
 from rag.catalog import Catalog
@@ -77,6 +78,7 @@ class Comparison:
             changes.wanted.append(Wanted(file, known))
             if document:
                 changes.documents[file.path] = document
+        changes.wanted.sort(key=lambda wanted: is_picture(Path(wanted.file.path)))  # slow: last
         return changes
 
     def _unsettled(

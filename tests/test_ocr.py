@@ -121,6 +121,13 @@ def test_bombs_and_damaged_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @needs_ocr
+@needs_ocr
+def test_an_icon_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.readers.ocr.ocr_lines", lambda *_: pytest.fail("it was read"))
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "icon.png")
+    assert refused(tmp_path / "icon.png", ReadOptions()).reason == "notext"
+
+
 def test_repeated_characters_need_a_blank_between() -> None:
     steps = np.full((5, 18710), 0.0, np.float32)
     for step, sign in enumerate((5, 5, 0, 5, 6)):

@@ -115,6 +115,14 @@ def test_a_new_folder(indexes: Indexes, encoder: WordEncoder, docs: Path) -> Non
     assert {r[4] for r in content(indexes)} == {"Apples are red.", "Pears\n\nPears are green."}
 
 
+def test_pictures_come_last(indexes: Indexes, encoder: WordEncoder, docs: Path) -> None:
+    for name in ("a.png", "b.txt", "c.JPG", "d.md"):
+        write(docs / name, f"About {name}.")
+    run(indexes, encoder, docs)
+    names = [Path(path).name for path in DirectReader.paths]
+    assert names == ["b.txt", "d.md", "a.png", "c.JPG"]
+
+
 def test_an_unchanged_folder_is_neither_read_nor_encoded(
     indexes: Indexes, encoder: WordEncoder, docs: Path
 ) -> None:

@@ -113,6 +113,11 @@ LEGACY: dict[str, str] = {
 }
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file takes seconds to read, by OCR."""
+    return FORMATS.get(suffix_of(path)) == "image"
+
+
 def suffix_of(path: Path) -> str:
     """The suffix in lower case, by which FORMATS is keyed."""
     return path.suffix.lower()

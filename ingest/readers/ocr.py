@@ -17,6 +17,7 @@ from rag.errors import ReadError
 from rag.types import Document
 
 MAX_PIXELS = 100_000_000  # an A4 page at 600 dots an inch has 35 million
+MIN_PIXELS = 5_000  # fewer are an icon: 100 by 50 is a word or two
 MAX_FRAMES = 2000  # of a TIFF
 DOTS_PER_INCH = 200  # a page is rendered at; small print needs it
 _SAME_LINE = 0.5  # of the height: boxes whose middles are closer stand on one line
@@ -35,6 +36,8 @@ def read_image(path: Path, options: ReadOptions) -> Document:
                 for number in range(min(getattr(image, "n_frames", 1), MAX_FRAMES)):
                     image.seek(number)
                     _check_pixels(path, image.width * image.height)
+                    if image.width * image.height < MIN_PIXELS:
+                        continue
                     builder.set_page(number + 1)
                     add_lines(builder, ocr_lines(_upright(image), 72 / DOTS_PER_INCH))
         except Image.DecompressionBombError as error:
