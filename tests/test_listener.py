@@ -68,8 +68,10 @@ def test_folders_moved_in_are_followed_and_those_moved_out_are_not(tmp_path: Pat
         changes.wait_for(root / "renamed")
         (root / "renamed" / "deep" / "b.txt").write_text("three")
         changes.wait_for(root / "renamed" / "deep" / "b.txt")
+        changes.noted.clear()
         (root / "renamed").rename(outside)
         changes.wait_for(root / "renamed")
+        changes.wait_for_ticks()  # what is still told of the folder
         changes.noted.clear()
         (outside / "deep" / "a.txt").write_text("four")
         (root / "last.txt").write_text("five")
