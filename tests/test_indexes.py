@@ -135,6 +135,24 @@ def test_a_crash_before_catching_up_loses_nothing(tmp_path: Path) -> None:
         assert indexes.verify() == []
 
 
+def test_what_the_log_still_tells_is_no_fault_for_a_reader(tmp_path: Path) -> None:
+    with open_indexes(tmp_path) as indexes:
+        put(indexes.catalog, "a", "cat\ndog")
+        put(indexes.catalog, "b", "rain")
+        indexes.save()
+    with Catalog(tmp_path / "catalog.sqlite3") as catalog:  # of a writer that is killed here
+        put(catalog, "a", "zebra\ncat")
+        catalog.delete_document("b")
+    with open_indexes(tmp_path, read_only=True) as reader:
+        assert len(reader.lexical) == 3 and reader.verify() == []
+    with open_indexes(tmp_path) as indexes:
+        assert indexes.verify() == []
+        sequence = indexes.catalog.sequence()
+        indexes.lexical.apply([], [int(indexes.lexical.ids()[0])], sequence)
+    with open_indexes(tmp_path, read_only=True) as reader:
+        assert reader.verify() == ["tantivy: 1 chunks of the catalog are missing"]
+
+
 def test_a_second_writer_is_told_the_pid(tmp_path: Path) -> None:
     with (
         open_indexes(tmp_path),
