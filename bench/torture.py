@@ -116,7 +116,8 @@ def _serve(pipe: Any) -> None:
                 "blocks": dict(kinds),
             }
         except ReadError as error:
-            answer = {"outcome": error.reason, "message": str(error)}
+            message = str(error).replace(str(path), Path(path).name)
+            answer = {"outcome": error.reason, "message": message}
         except Exception as error:  # a reader must raise ReadError and nothing else
             answer = {"outcome": "error", "message": f"{type(error).__name__}: {error}"}
         pipe.send(answer)

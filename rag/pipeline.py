@@ -13,6 +13,7 @@ from rag.generate.extractive import extract_answer
 from rag.indexes import Indexes
 from rag.packer import Packed, join_chunks, pack
 from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal, refusal
+from rag.repetition import until_repeated
 from rag.retriever import Retriever
 from rag.self_check import answers_question
 from rag.support import SupportChecker
@@ -148,7 +149,7 @@ class Footnote:
         """Stream what the model writes; False, with nothing shown, if that is a refusal."""
         parser = self._parser(run)
         opening, is_open = "", False
-        for text in self._generate(run, messages, generator):
+        for text in until_repeated(self._generate(run, messages, generator)):
             if not is_open:
                 opening += text
                 if may_become_refusal(opening):

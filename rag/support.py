@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag.encoder import Encoder, Vectors
 from rag.language import detect_language
+from rag.names import is_unspaced, names_in
 from rag.numbers import figures_in, numbers_in
 from rag.sentences import split_sentences
 from rag.types import Citation, Passage
@@ -38,6 +39,7 @@ class SupportChecker:
 
     def __init__(self, passages: Sequence[Passage], encoder: Encoder, question: str = "") -> None:
         self._encoder = encoder
+        self._question = question
         asked = set(tokenize(question))
         # A statement repeats words of the question; those may stand anywhere in the passage.
         self._restated = {
@@ -86,7 +88,23 @@ class SupportChecker:
 
     def _is_supported(self, statement: str, found: Sequence[Support]) -> bool:
         known = set().union(*(self._numbers[one.passage.number] for one in found))
-        return figures_in(statement) <= known and any(one.is_close for one in found)
+        if not figures_in(statement) <= known or not any(one.is_close for one in found):
+            return False
+        passages = [one.passage for one in found]
+        return names_in(statement) <= self._names_held(statement, passages)
+
+    def _names_held(self, statement: str, passages: Sequence[Passage]) -> set[str]:
+        """The statement's names that its passages or the question hold.
+
+        A passage in another language may write them otherwise, unless they stand in the midst of
+        unspaced script, where they are taken over as they are.
+        """
+        names = names_in(statement)
+        if not is_unspaced(statement) and any(is_unspaced(p.text) for p in passages):
+            return names
+        held = " ".join(f"{p.title} {p.heading} {p.text}" for p in passages)
+        held = f"{held} {self._question}".casefold()
+        return {name for name in names if name in held}
 
     def _bind(self, statement: str, number: int) -> Support:
         passage, spans = self._passages[number], self._sentences[number]
