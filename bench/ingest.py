@@ -30,9 +30,9 @@ from bench.raw_forward import prepare_forward
 from ingest.sync import SyncReport
 from rag import parts
 from rag.config import Settings, load_settings
+from rag.documents import run_sync
 from rag.encoder import Encoder
 from rag.indexes import Indexes
-from rag.service import run_sync
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "ingest.json"
