@@ -328,13 +328,13 @@ class _Sync:
 
         writer.put(put)
         self._count_read(prepared)
+        self._report.notes += [f"{file.path}: {note}" for note in document.notes]
         self._finished(file.path)
 
     def _count_read(self, prepared: Prepared) -> None:
         path, report = prepared.file.path, self._report
         document = self._changes.documents.get(path)
         report.num_chunks += len(prepared.chunks)
-        report.notes += [f"{path}: {note}" for note in getattr(prepared.document, "notes", ())]
         if path in self._changes.renamed:
             pass  # counted as moved
         elif document is None:

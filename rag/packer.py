@@ -120,29 +120,32 @@ def join_chunks(hits: Sequence[Hit], catalog: Catalog) -> list[Passage]:
         except KeyError:
             continue  # deleted since it was found
         best = max(score[c.chunk_id] for c in run)
-        passages.append(_passage(run, document, best))
+        passages.append(_passage(run, document, best, catalog))
     return [replace(passage, number=n) for n, passage in enumerate(passages, start=1)]
 
 
-def table_header(document: str, start: int) -> str:
-    """The header line of the table whose later rows begin at `start`; else nothing."""
-    top = start
-    while document[top - 1 : top] == "\n" and top > 1:
-        line = document.rfind("\n", 0, top - 1) + 1
-        if not document.startswith(ROW_START, line):
-            break
-        top = line
-    return "" if top == start else document[top : document.index("\n", top)]
+def table_header(chunk: StoredChunk, document: str, catalog: Catalog) -> str:
+    """The header line of the table whose later rows the chunk begins with; else nothing.
+
+    The chunk's context ends with it, perhaps cut short; the whole line stands above.
+    """
+    if not chunk.text.startswith(ROW_START):
+        return ""
+    for _, text, _ in catalog.index_texts([chunk.chunk_id]):
+        line = text.removesuffix(f"\n{chunk.text}").rpartition("\n")[2]
+        at = document.rfind(line, 0, chunk.start) if line.startswith(ROW_START) else -1
+        return document[at : document.index("\n", at)] if at >= 0 else ""
+    return ""  # deleted since it was found
 
 
 def _header_of(chunk: StoredChunk, catalog: Catalog) -> str:
     try:
-        return table_header(catalog.document_text(chunk.document_id), chunk.start)
+        return table_header(chunk, catalog.document_text(chunk.document_id), catalog)
     except KeyError:
         return ""  # deleted since it was found
 
 
-def _passage(run: Sequence[StoredChunk], document: str, score: float) -> Passage:
+def _passage(run: Sequence[StoredChunk], document: str, score: float, catalog: Catalog) -> Passage:
     first = run[0]
     text = document[first.start : run[-1].end]
     headings = first.headings
@@ -163,5 +166,5 @@ def _passage(run: Sequence[StoredChunk], document: str, score: float) -> Passage
         end=run[-1].end,
         text=text,
         score=score,
-        header=table_header(document, first.start) if text.startswith(ROW_START) else "",
+        header=table_header(first, document, catalog),
     )

@@ -90,8 +90,8 @@ class SupportChecker:
         known = set().union(*(self._numbers[one.passage.number] for one in found))
         if not figures_in(statement) <= known or not any(one.is_close for one in found):
             return False
-        passages = [one.passage for one in found]
-        return names_in(statement) <= self._names_held(statement, passages)
+        names = names_in(statement)
+        return not names or names <= self._names_held(statement, [one.passage for one in found])
 
     def _names_held(self, statement: str, passages: Sequence[Passage]) -> set[str]:
         """The statement's names that its passages or the question hold.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakes import ScriptedGenerator, WordEncoder
@@ -11,7 +12,7 @@ from ingest.sync import sync
 from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.indexes import Indexes
-from rag.packer import Packed, fit_history, join_chunks, pack, table_header
+from rag.packer import Packed, fit_history, join_chunks, pack
 from rag.prompt import build_messages
 from rag.types import Hit, Message
 
@@ -74,20 +75,19 @@ def test_rows_from_the_middle_of_a_table_bring_its_header(catalog: Catalog) -> N
     assert f"| name | mass |\n{below.text}" in prompt
 
 
-@pytest.mark.parametrize(
-    ("document", "start", "header"),
-    [
-        ("| a |\n| 1 |\n| 2 |", 12, "| a |"),
-        ("| a |\n| 1 |", 0, ""),
-        ("text\n| a |\n| 1 |", 11, "| a |"),
-        ("| z |\n\n| a |\n| 1 |", 7, ""),
-        ("| z |\n\n| a |\n| 1 |", 13, "| a |"),
-    ],
-)
-def test_the_header_is_the_first_row_of_the_same_table(
-    document: str, start: int, header: str
-) -> None:
-    assert table_header(document, start) == header
+def test_every_later_part_of_a_long_table_brings_the_same_header(tmp_path: Path) -> None:
+    rows = [f"part {n},{n} kg,{'x' * (n % 7)}" for n in range(350)]
+    header = "name of the part,mass," + " ".join(f"remark{n}" for n in range(60))
+    (tmp_path / "parts.csv").write_text("\n".join([header, *rows]))
+    encoder = WordEncoder()
+    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as indexes:
+        sync(indexes, encoder, [tmp_path / "parts.csv"], max_file_bytes=10**6, max_chunk_tokens=64)
+        catalog = indexes.catalog
+        chunks = catalog.chunks_of(catalog.documents()[0].document_id)
+        found = [join_chunks([Hit(1, 1.0, chunk)], catalog)[0] for chunk in chunks]
+    later = [one.header for one in found if one.text.startswith("| part ")]
+    assert len(later) > 10
+    assert set(later) == {f"| name of the part | mass | {header.rpartition(',')[2]} |"}
 
 
 picks = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 7)), unique=True, max_size=16)
