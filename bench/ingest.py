@@ -1,7 +1,7 @@
 """Measures ingest: against the encoder alone, against other frameworks, and on unchanged folders.
 
-python -m bench.ingest --docs ~/papers
 python -m bench.ingest --peer-python langchain=peers/langchain/bin/python
+python -m bench.ingest --docs ~/papers --name papers --files 0
 
 All of it in one run, over the same folder, with the same encoder. `limit` is the encoder's forward
 pass over the same chunks, tokenized and sorted beforehand. Peers run in environments of their own,
@@ -35,16 +35,17 @@ from rag.encoder import Encoder
 from rag.indexes import Indexes
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results" / "ingest.json"
+RESULTS = ROOT / "bench" / "results"
 PEER_SECONDS = 3600
 
 
 def main() -> None:
     """Measure, print, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--docs", type=Path, nargs="*", default=[], help="folders besides data/")
+    parser.add_argument("--docs", type=Path, nargs="+", default=[ROOT / "data"], metavar="FOLDER")
+    parser.add_argument("--name", default="ingest", help="of the file of results")
     parser.add_argument("--rounds", type=int, default=3, help="ours and the limit take turns")
-    parser.add_argument("--files", type=int, default=10_000, help="of the unchanged folder")
+    parser.add_argument("--files", type=int, default=10_000, help="unchanged ones; 0: skip")
     parser.add_argument("--peer-python", nargs="*", default=[], metavar="NAME=PATH")
     parser.add_argument("--peers", action="store_true", help="print how to make environments")
     options = parser.parse_args()
@@ -53,7 +54,7 @@ def main() -> None:
         return
     settings = load_settings()
     encoder = parts.open_encoder(settings, print)
-    roots = [(ROOT / "data").resolve(), *(docs.resolve() for docs in options.docs)]
+    roots = [folder.resolve() for folder in options.docs]
     result: dict[str, Any] = {
         "command": " ".join(["python -m bench.ingest", *sys.argv[1:]]),
         "encoder": type(encoder).__name__,
@@ -61,12 +62,14 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
         "ours": measure_ours(encoder, settings, roots, options.rounds),
         "peers": measure_peers(options.peer_python, settings, roots),
-        "unchanged": measure_unchanged(encoder, settings, options.files),
     }
+    if options.files:
+        result["unchanged"] = measure_unchanged(encoder, settings, options.files)
     print(json.dumps(result, indent=1))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(f"written: {RESULTS}")
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{options.name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(f"written: {path}")
 
 
 def print_peers() -> None:
