@@ -1,7 +1,8 @@
 """The catalog: the SQLite file that is the truth about what is indexed.
 
-It holds documents with their text, chunks, embeddings and an append-only log of which chunks were
-added and deleted. The FAISS and tantivy indexes are derived from it by following the log.
+It holds documents with their text, chunks, embeddings and a log of which chunks were added and
+deleted. The FAISS and tantivy indexes are derived from it by following the log, whose beginning is
+dropped once they hold it: who was further behind compares what he holds with what lives.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import numpy as np
 
 from rag.catalog_checking import CatalogChecking
 from rag.catalog_file import SCHEMA_VERSION
+from rag.catalog_reading import LOG_START_KEY
 from rag.types import Chunk
 
 __all__ = ["DIMENSION_KEY", "ENCODER_KEY", "SCHEMA_VERSION", "Catalog"]
 
 DIMENSION_KEY = "dimension"  # in meta: how wide every vector is, once an encoder is chosen
 ENCODER_KEY = "encoder"  # in meta: the fingerprint of the encoder that made the vectors
+DROPPED_AT_ONCE = 50_000  # changes in one transaction: it stays short, whatever the log's length
 
 
 class Catalog(CatalogChecking):
@@ -198,6 +201,21 @@ class Catalog(CatalogChecking):
                 " (SELECT 1 FROM chunks WHERE embedding_key = embeddings.key)"
             )
         return cursor.rowcount
+
+    def shorten_log(self, sequence: int) -> int:
+        """Drop the changes up to a number, the newest aside; return how many.
+
+        Safe at any time: each step says, in the same transaction, where the log starts since.
+        """
+        sequence = min(sequence, self.sequence() - 1)  # by the newest, all know how far they are
+        dropped = 0
+        while (start := self.log_start()) < sequence:
+            end = min(start + DROPPED_AT_ONCE, sequence)
+            with self._writing() as connection:
+                cursor = connection.execute("DELETE FROM log WHERE sequence <= ?", (end,))
+                self.set_meta(LOG_START_KEY, str(end))
+            dropped += cursor.rowcount
+        return dropped
 
     def set_meta(self, key: str, value: str) -> None:
         with self._writing() as connection:

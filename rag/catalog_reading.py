@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ SELECT c.chunk_id, c.document_id, d.path, d.title, c.ordinal, c.start, c.end, c.
        c.headings, c.page, c.language
 FROM chunks c JOIN documents d USING (document_id)
 """
+LOG_START_KEY = "log_start"  # in meta: the last change that the log does not hold any more
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter, however many values
 
 Vectors = npt.NDArray[np.float32]
 
 Ids = npt.NDArray[np.int64]
+NO_IDS = np.zeros(0, dtype=np.int64)
 
 
 class CatalogReading(CatalogFile):
@@ -127,13 +129,26 @@ class CatalogReading(CatalogFile):
         """The number of the last change; 0 before the first."""
         return int(self._rows("SELECT COALESCE(MAX(sequence), 0) FROM log")[0][0])
 
-    def changes_since(self, sequence: int) -> tuple[list[int], list[int], int]:
+    def log_start(self) -> int:
+        """The number after which the log holds every change; 0 while it holds all."""
+        return int(self.get_meta(LOG_START_KEY) or 0)
+
+    def changes_since(
+        self, sequence: int, held: Callable[[], Ids] | None = None
+    ) -> tuple[list[int], list[int], int]:
         """The net (added, deleted) chunk ids after a sequence number, and the new number.
 
-        A chunk added and then deleted is only in deleted, so replaying a range is harmless.
+        A chunk added and then deleted is only in deleted, so replaying a range is harmless. Where
+        the log does not reach back so far (any more), all that lives counts as added. Who tells
+        which ids he has `held` gets the difference instead, since a chunk comes and goes but
+        never changes; at 0 too, where nothing is promised.
         """
         with self.snapshot():
             newest = self.sequence()
+            if sequence < self.log_start() or (held and not sequence):
+                live, known = self.live_chunk_ids(), held() if held else NO_IDS
+                added, deleted = np.setdiff1d(live, known), np.setdiff1d(known, live)
+                return added.tolist(), deleted.tolist(), newest
             rows = self._rows("SELECT action, chunk_id FROM log WHERE sequence > ?", sequence)
         deleted = {chunk_id for action, chunk_id in rows if action == "delete"}
         added = {chunk_id for action, chunk_id in rows if action == "add"} - deleted

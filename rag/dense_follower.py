@@ -86,12 +86,9 @@ class DenseFollower:
             newest = self._catalog.sequence()
             if newest == index.sequence:
                 return index
-            if index.sequence:
-                added, deleted, newest = self._catalog.changes_since(index.sequence)
-            else:  # it takes what there is
-                added, deleted = self._catalog.live_chunk_ids().tolist(), []
-                if len(added) > max(self._exact_limit, len(index)):
-                    index = index.grown(len(added), self._sample(added))
+            added, deleted, newest = self._catalog.changes_since(index.sequence, index.ids)
+            if not index.sequence and len(added) > max(self._exact_limit, len(index)):
+                index = index.grown(len(added), self._sample(added))
             for start in range(0, len(added), BATCH_CHUNKS):
                 batch = added[start : start + BATCH_CHUNKS]
                 index.apply(batch, self._catalog.vectors(batch), [])
@@ -141,6 +138,11 @@ class DenseFollower:
             growing.join()
 
     # Snapshots
+
+    @property
+    def saved_sequence(self) -> int:
+        """The last change that the snapshot on disk holds; 0 while there is none."""
+        return self._saved_sequence
 
     def save(self) -> None:
         """Catch up, grow if it is time, and write a snapshot if enough has changed."""

@@ -25,6 +25,8 @@ CATALOG_FILE = "catalog.sqlite3"
 DENSE_FILE = "dense.faiss"
 LEXICAL_FOLDER = "lexical"
 LOCK_FILE = "lock"
+KEPT_CHANGES = 20_000  # of the log, for readers that are a little behind
+DROPPED_CHANGES = 20_000  # fewer are not worth the writing
 
 
 class Indexes:
@@ -160,11 +162,7 @@ class Indexes:
         with self.catalog.snapshot():
             if self.catalog.sequence() == before:
                 return
-            if before:
-                added, deleted, newest = self.catalog.changes_since(before)
-            else:  # it takes what there is
-                added, deleted = self.catalog.live_chunk_ids().tolist(), []
-                newest = self.catalog.sequence()
+            added, deleted, newest = self.catalog.changes_since(before, self.lexical.ids)
             for start in range(0, len(added), BATCH_CHUNKS):
                 batch = added[start : start + BATCH_CHUNKS]
                 self.lexical.apply(self.catalog.index_texts(batch), [], before)
@@ -180,12 +178,24 @@ class Indexes:
             self.lexical.reload()
 
     def save(self) -> None:
-        """Catch up and write the dense snapshot where enough changed; the rest is on disk."""
+        """Catch up, write the dense snapshot where enough changed, and shorten the log.
+
+        The word index is on disk once it has caught up.
+        """
         if self.read_only:
             raise IndexStateError(f"The index {self.folder} was opened read-only.")
         assert self._dense is not None
         self.catch_up()
         self._dense.save()
+        self._shorten_log()
+
+    def _shorten_log(self) -> None:
+        """Drop from the log what both indexes hold on disk, so that it does not grow for ever."""
+        assert self._dense is not None
+        wanted = self.catalog.sequence() - KEPT_CHANGES
+        reached = min(wanted, self._dense.saved_sequence, self.lexical.sequence)
+        if reached - self.catalog.log_start() >= DROPPED_CHANGES:
+            self.catalog.shorten_log(reached)
 
     # Checking
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.catalog import Catalog
+from rag.catalog_reading import NO_IDS, Ids
 from rag.id_set import IdSet
 
 MIN_LANGUAGE_CHUNKS = 8  # a smaller group says nothing about its language
@@ -59,7 +60,7 @@ class LanguageGroups:
             by_language = self._catalog.chunk_ids_by_language()
             self._ids = {language: IdSet(ids) for language, ids in by_language.items()}
             return
-        added, deleted, _ = self._catalog.changes_since(self._sequence)
+        added, deleted, _ = self._catalog.changes_since(self._sequence, self._all_ids)
         added_by_language = self._catalog.chunk_ids_by_language(added)
         gone = np.array(deleted, dtype=np.int64)
         for language in self._ids.keys() | added_by_language.keys():
@@ -70,6 +71,9 @@ class LanguageGroups:
                 self._ids[language] = before.with_changes(came, went)
                 if language in self._means:
                     self._means[language].num_changes += num_changes
+
+    def _all_ids(self) -> Ids:
+        return np.concatenate([NO_IDS, *(ids.ids() for ids in self._ids.values())])
 
     def _make_groups(self) -> list[LanguageGroup]:
         groups, small = [], IdSet()

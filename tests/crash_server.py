@@ -299,8 +299,10 @@ def child(request: dict[str, Any], answer: int) -> None:
     from test_sync import DirectReader
 
     import ingest.sync
+    import rag.indexes
 
     setattr(ingest.sync, "ReadingProcess", DirectReader)  # noqa: B010
+    rag.indexes.KEPT_CHANGES, rag.indexes.DROPPED_CHANGES = 4, 1  # so that each sync drops some
     if "max_file_bytes" in request:
         limit = request["max_file_bytes"]
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

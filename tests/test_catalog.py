@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import rag.catalog
 from rag.catalog import SCHEMA_VERSION, Catalog
 from rag.errors import IndexStateError
 from rag.types import Chunk
@@ -79,6 +80,39 @@ def test_replacing_logs_and_never_reuses_ids(catalog: Catalog) -> None:
     assert min(catalog.live_chunk_ids()) > max(deleted)
     assert catalog.changes_since(newest)[1] == []
     assert catalog.changes_since(catalog.sequence()) == ([], [], newest + 1)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 50_000])
+def test_a_shortened_log_tells_who_is_too_far_behind_what_lives(
+    catalog: Catalog, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.catalog, "DROPPED_AT_ONCE", at_once)
+    put(catalog, "/a", "one\ntwo\n")
+    put(catalog, "/a", "one\nthree\n")
+    put(catalog, "/b", "four\n")
+    live, newest = catalog.live_chunk_ids().tolist(), catalog.sequence()
+    before = [catalog.changes_since(number) for number in range(newest + 1)]
+    assert catalog.shorten_log(4) == 4
+    assert (catalog.log_start(), catalog.sequence()) == (4, newest)
+    assert catalog.shorten_log(3) == 0 and catalog.log_start() == 4
+    for number, expected in enumerate(before):
+        if number >= 4:
+            assert catalog.changes_since(number) == expected
+        else:
+            assert catalog.changes_since(number) == (live, [], newest)
+            held = np.array([1, 2, live[0], 90], dtype=np.int64)
+            assert catalog.changes_since(number, lambda held=held: held) == (
+                live[1:], [1, 2, 90], newest,
+            )  # fmt: skip
+    assert catalog.shorten_log(99) == newest - 5  # the newest stays: it tells the number
+    assert (catalog.log_start(), catalog.sequence()) == (newest - 1, newest)
+    put(catalog, "/c", "five\n")
+    assert catalog.changes_since(newest)[2] == newest + 1
+    assert catalog.verify() == []
+
+
+def test_shortening_an_empty_log_does_nothing(catalog: Catalog) -> None:
+    assert catalog.shorten_log(5) == 0 and catalog.log_start() == 0
 
 
 def test_known_embeddings_need_no_vector_and_prune_drops_the_unused(catalog: Catalog) -> None:

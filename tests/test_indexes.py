@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rag.indexes
 from rag.catalog import Catalog
 from rag.errors import IndexStateError
 from rag.indexes import Indexes
@@ -52,7 +55,7 @@ def state(indexes: Indexes) -> dict[str, object]:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "delete", "move", "catch_up", "save", "reopen"]),
+        st.sampled_from(["put", "put", "delete", "move", "catch_up", "save", "reopen", "shorten"]),
         st.sampled_from("abc"),
         st.sampled_from("abc"),
         st.lists(st.lists(st.sampled_from(WORDS), max_size=3), min_size=1, max_size=3),
@@ -80,6 +83,8 @@ def test_following_equals_a_fresh_rebuild(
                 indexes.catch_up()
             elif action == "save":
                 indexes.save()
+            elif action == "shorten":  # whatever the indexes hold
+                indexes.catalog.shorten_log(indexes.catalog.sequence())
             else:
                 indexes.close()
                 indexes = open_indexes(folder)
@@ -111,6 +116,8 @@ def test_an_index_in_lists_follows_too(
                 indexes.catalog.move_document(path, other, 2)
             elif action == "save":
                 indexes.save()
+            elif action == "shorten":
+                indexes.catalog.shorten_log(indexes.catalog.sequence())
             else:
                 indexes.close()  # perhaps while it grows
                 indexes = open_indexes(folder, exact_limit=2)
@@ -120,6 +127,117 @@ def test_an_index_in_lists_follows_too(
         assert [i for i, _ in sorted(indexes.dense.search(embed("cat"), 500))] == live
         assert indexes.verify() == []
         indexes.close()
+
+
+@pytest.fixture
+def eager_shortening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each save drops all that the indexes hold."""
+    monkeypatch.setattr(rag.indexes, "KEPT_CHANGES", 0)
+    monkeypatch.setattr(rag.indexes, "DROPPED_CHANGES", 1)
+
+
+def log_length(catalog: Catalog) -> int:
+    return int(catalog._rows("SELECT COUNT(*) FROM log")[0][0])
+
+
+@pytest.mark.usefixtures("eager_shortening")
+def test_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    with open_indexes(tmp_path) as indexes:
+        for number in range(30):
+            put(indexes.catalog, "/a", f"cat {number}\nrain\nzebra")
+            indexes.save()
+            assert log_length(indexes.catalog) <= 1
+            assert indexes.verify() == []
+
+
+def test_a_little_of_the_log_is_kept_for_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.indexes, "KEPT_CHANGES", 10)
+    monkeypatch.setattr(rag.indexes, "DROPPED_CHANGES", 20)
+    with open_indexes(tmp_path) as indexes:
+        lengths = []
+        for number in range(30):
+            put(indexes.catalog, f"/{number}", "cat\nrain\nzebra")
+            indexes.save()
+            lengths.append(log_length(indexes.catalog))
+        assert lengths[:9] == [3 * n for n in range(1, 10)] and lengths[9] == 10
+        assert max(lengths) < 30
+
+
+@pytest.mark.usefixtures("eager_shortening")
+def test_what_the_snapshot_does_not_hold_stays_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.dense_follower.UNSAVED_SHARE", 1.0)
+    with open_indexes(tmp_path) as indexes:
+        put(indexes.catalog, "/a", "cat\ndog\nrain\nzebra")
+        indexes.save()
+        put(indexes.catalog, "/b", "zebra")
+        indexes.save()  # too little for a snapshot
+        assert indexes.catalog.changes_since(4) == ([5], [], 5)
+    with open_indexes(tmp_path) as again:
+        assert again.verify() == [] and len(again.dense) == 5
+
+
+@pytest.mark.usefixtures("eager_shortening")
+@pytest.mark.parametrize("exact_limit", [2, 1000])
+def test_a_reader_that_was_overtaken_takes_what_lives(tmp_path: Path, exact_limit: int) -> None:
+    with open_indexes(tmp_path, exact_limit=exact_limit) as writer:
+        put(writer.catalog, "/a", "cat\ndog")
+        put(writer.catalog, "/b", "rain")
+        writer.save()
+        with open_indexes(tmp_path, read_only=True, exact_limit=exact_limit) as reader:
+            before = reader.dense.sequence
+            put(writer.catalog, "/a", "zebra\ndog")
+            writer.catalog.delete_document("/b")
+            put(writer.catalog, "/c", "税收")
+            writer.save()
+            assert before < reader.catalog.log_start()
+            reader.catch_up()
+            assert reader.verify() == []
+            assert reader.dense.sequence == writer.catalog.sequence()
+            assert reader.dense.ids().tolist() == writer.catalog.live_chunk_ids().tolist()
+
+
+@pytest.mark.usefixtures("eager_shortening")
+@pytest.mark.parametrize("lost", ["dense.faiss", "lexical", "both"])
+def test_a_lost_index_is_made_without_the_log(tmp_path: Path, lost: str) -> None:
+    with open_indexes(tmp_path) as indexes:
+        put(indexes.catalog, "/a", "cat\ndog")
+        put(indexes.catalog, "/a", "zebra\ndog")
+        indexes.save()
+        expected = state(indexes)
+    if lost != "lexical":
+        (tmp_path / "dense.faiss").unlink()
+    if lost != "dense.faiss":
+        shutil.rmtree(tmp_path / "lexical")
+    with open_indexes(tmp_path) as indexes:
+        assert indexes.verify() == [] and state(indexes) == expected
+
+
+def test_a_word_index_that_was_left_in_its_first_batch_drops_what_is_gone_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number is still 0 then, but it holds something."""
+    monkeypatch.setattr(rag.indexes, "BATCH_CHUNKS", 1)
+    with open_indexes(tmp_path) as indexes:
+        put(indexes.catalog, "/a", "cat")
+        put(indexes.catalog, "/b", "dog")
+        apply, calls = indexes.lexical.apply, list[object]()
+
+        def killed(*arguments: Any) -> None:
+            if calls:
+                raise KeyboardInterrupt
+            calls.append(arguments)
+            apply(*arguments)
+
+        monkeypatch.setattr(indexes.lexical, "apply", killed)
+        with pytest.raises(KeyboardInterrupt):
+            indexes.catch_up()
+        indexes.catalog.delete_document("/a")
+    with open_indexes(tmp_path) as indexes:
+        assert indexes.verify() == []
 
 
 def test_a_crash_before_catching_up_loses_nothing(tmp_path: Path) -> None:
