@@ -40,11 +40,19 @@ WAIT_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` files are read and encoded; `path` is the last of them, or the first."""
+    """`done` of `total` files are read and encoded; `path` is the last of them, or the first.
+
+    Files are done together, since texts of like lengths of many files are encoded together: it is
+    `num_encoded`, the passages that this run has encoded, that grows from the first second.
+    """
 
     done: int
     total: int
     path: str
+    num_encoded: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} documents, {self.num_encoded:,} passages encoded"
 
 
 @dataclass(slots=True)
@@ -140,6 +148,7 @@ class _Sync:
         self._window = Window()
         self._slice_chunks = FIRST_SLICE_CHUNKS
         self._done = 0
+        self._last_path = ""  # of the files that are done, or the first
 
     def run(self, roots: Sequence[Path], max_file_bytes: int, follow_links: bool) -> SyncReport:
         started = time.monotonic()
@@ -222,7 +231,8 @@ class _Sync:
     def _index(self) -> None:
         """Read, encode and commit what was found to be new or changed."""
         wanted = self._changes.wanted
-        self._progress(Progress(0, len(wanted), wanted[0].file.path))
+        self._last_path = wanted[0].file.path
+        self._tell()
         stop = threading.Event()
 
         def make_reader() -> Reader:
@@ -302,6 +312,7 @@ class _Sync:
         seconds = time.monotonic() - started
         self._report.num_encoded += len(keys)
         self._report.encoder_seconds += seconds
+        self._tell()
         if seconds < SLICE_SECONDS[0] and len(keys) == self._slice_chunks:
             self._slice_chunks = min(2 * self._slice_chunks, WINDOW_CHUNKS)
         elif seconds > SLICE_SECONDS[1]:
@@ -346,4 +357,9 @@ class _Sync:
 
     def _finished(self, path: str) -> None:
         self._done += 1
-        self._progress(Progress(self._done, len(self._changes.wanted), path))
+        self._last_path = path
+        self._tell()
+
+    def _tell(self) -> None:
+        total, encoded = len(self._changes.wanted), self._report.num_encoded
+        self._progress(Progress(self._done, total, self._last_path, encoded))

@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,7 @@ from rag.types import (
 SNIPPET_CHARACTERS = 240
 QUOTE_CHARACTERS = 300
 LINES_EVERY = 50  # documents between two lines of progress where there is no terminal
+LINES_SECONDS = 10.0  # or so long, where large documents come first
 
 
 @contextlib.contextmanager
@@ -175,27 +177,43 @@ def sync_progress() -> Iterator[Callable[[Any], None]]:
     """A bar on a terminal, a line now and then elsewhere; takes ingest's progress."""
     console = notes()
     if not console.is_terminal:
-        yield _print_progress
+        yield ProgressLines(say)
         return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TextColumn("documents, {task.fields[num_encoded]:,} passages"),
+        TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Looking for documents", total=None)
+        task = bar.add_task("Looking for documents", total=None, num_encoded=0)
 
         def show(now: Any) -> None:
             name = _one_line(now.path.rsplit("/", 1)[-1], 40)
-            bar.update(task, description=name, completed=now.done, total=now.total)
+            counts = {"completed": now.done, "total": now.total, "num_encoded": now.num_encoded}
+            bar.update(task, description=name, **counts)
 
         yield show
 
 
-def _print_progress(now: Any) -> None:
-    if now.done % LINES_EVERY == 0 or now.done == now.total:
-        say(f"{now.done} of {now.total} documents")
+class ProgressLines:
+    """Says a line of progress every LINES_EVERY documents, or LINES_SECONDS, and at the end."""
+
+    def __init__(
+        self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._say = say
+        self._clock = clock
+        self._said_at = clock()
+        self._said_done = 0
+
+    def __call__(self, now: Any) -> None:
+        many = now.done // LINES_EVERY > self._said_done // LINES_EVERY
+        is_late = self._clock() - self._said_at >= LINES_SECONDS
+        if many or is_late or now.done == now.total:
+            self._said_at, self._said_done = self._clock(), now.done
+            self._say(str(now))
 
 
 def report_json(report: Any) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Service:
         self._holds = ExitStack()
         self._holds.enter_context(generations.hold(generations.current(settings.index)))
         self.last_sync: SyncReport | None = None
+        self.indexing: str | None = None  # how far the sync under way is
         self._say = say
         self._roots = roots
         self._is_watching = is_watching
@@ -148,6 +149,7 @@ class Service:
             "ready": self._ready.is_set() and self._error is None,
             "state": self.state(),
             "problem": self._problem,
+            "indexing": self.indexing,
             "generator": self._generator.name if self._generator else None,
             "follows_another_process": bool(
                 indexes and indexes.read_only and self._roots is not None
@@ -372,22 +374,25 @@ class Service:
         encoder: Encoder | None = None,
         busy: Busy = nothing_is_busy,
     ) -> None:
-        encoder = encoder or self._encoder
-        assert encoder is not None
+        encoder = encoder or cast(Encoder, self._encoder)
         started = time.monotonic()
 
         def progress(now: Progress) -> None:
-            self._tell("documents", f"reading documents ({now.done} of {now.total})")
+            self.indexing = str(now)
+            self._tell("documents", f"reading {now}")
             if time.monotonic() - started > FIRST_SYNC_PATIENCE_SECONDS:
                 self._done("documents")
 
-        self.last_sync = run_sync(
-            indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
-        )
-        for line in changes_in(self.last_sync):
-            if line not in self._said:
-                self._say(line)
-        self._said = set(changes_in(self.last_sync))
+        try:
+            self.last_sync = run_sync(
+                indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
+            )
+        finally:
+            self.indexing = None
+        lines = changes_in(self.last_sync)
+        for line in (line for line in lines if line not in self._said):
+            self._say(line)
+        self._said = set(lines)
 
 
 def open_service(say: Say = say_on_stderr) -> Service:

@@ -85,7 +85,8 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
     @app.get("/health")
     def health() -> dict[str, object]:
-        return {"status": "ok", "state": service.state(), **service.catalog.counts()}
+        state = {"state": service.state(), "indexing": service.indexing}
+        return {"status": "ok", **state, **service.catalog.counts()}
 
     app.include_router(viewer_router(service.catalog))
 

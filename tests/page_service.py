@@ -179,6 +179,7 @@ class ScriptedService:
         fill_catalog(self.catalog, REPOSITORY / "data")
         self.footnote = ScriptedFootnote(self.catalog, pace_seconds)
         self.started = self.closed = False
+        self.indexing: str | None = None
 
     def start(self) -> None:
         self.started = True

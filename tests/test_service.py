@@ -124,6 +124,35 @@ class SlowEncoder(WordEncoder):
         return super().encode_documents(texts)
 
 
+def test_how_far_reading_is_can_be_seen_before_the_first_document_is_done(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first slice is encoded, the second waits at the gate: of a long file neither is all."""
+    encoder = SlowEncoder()
+    encoder.gate.set()
+    encode = encoder.encode_documents
+
+    def encode_once(texts: Any) -> Any:
+        rows = encode(texts)
+        encoder.gate.clear()
+        return rows
+
+    monkeypatch.setattr(encoder, "encode_documents", encode_once)
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: encoder)
+    monkeypatch.setattr("ingest.sync.FIRST_SLICE_CHUNKS", 2)
+    text = "".join(f"# Part {n}\n\n{f'pump{n} ' * 2000}\n\n" for n in range(5))
+    (docs / "pump.txt").unlink()
+    (docs / "pump.md").write_text(text)
+    service = start(docs)
+    eventually(lambda: "2 passages" in service.state())
+    assert "eading 0 of 1 documents, 2 passages encoded" in service.state()
+    assert service.status()["indexing"] == "0 of 1 documents, 2 passages encoded"
+    encoder.gate.set()
+    monkeypatch.setattr(encoder, "encode_documents", encode)
+    service.wait(PATIENCE_SECONDS)
+    eventually(lambda: service.status()["indexing"] is None)
+
+
 @pytest.mark.parametrize("has_old", [True, False])
 def test_another_encoder_fills_a_generation_while_the_old_one_answers(
     has_old: bool,

@@ -418,10 +418,29 @@ def test_progress_counts_files(indexes: Indexes, encoder: WordEncoder, docs: Pat
     write(docs / "a.txt", "Apples.")
     write(docs / "b.txt", "Pears.")
     seen: list[Progress] = []
-    run(indexes, encoder, docs, progress=seen.append)
-    assert [(p.done, p.total, Path(p.path).name) for p in seen] == [
-        (0, 2, "a.txt"), (1, 2, "a.txt"), (2, 2, "b.txt"),
-    ]  # fmt: skip
+    report = run(indexes, encoder, docs, progress=seen.append)
+    assert seen[0] == Progress(0, 2, str(docs / "a.txt"))
+    done = [(p.done, p.total, Path(p.path).name) for p in seen]
+    assert list(dict.fromkeys(done)) == [(0, 2, "a.txt"), (1, 2, "a.txt"), (2, 2, "b.txt")]
+    encoded = [p.num_encoded for p in seen]
+    assert encoded == sorted(encoded) and encoded[-1] == report.num_encoded == 2
+
+
+def test_progress_counts_passages_before_any_file_is_done(
+    indexes: Indexes, encoder: WordEncoder, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told is what the encoder has done, no more: it is asked for two texts at a time."""
+    monkeypatch.setattr(ingest.sync, "FIRST_SLICE_CHUNKS", 2)
+    monkeypatch.setattr(ingest.sync, "SLICE_SECONDS", (0.0, 1e9))
+    write(docs / "a.md", "".join(f"# Part {n}\n\n{f'apple{n} ' * 200}\n\n" for n in range(5)))
+    seen: list[tuple[int, int, int]] = []
+    report = run(
+        indexes, encoder, docs,
+        progress=lambda p: seen.append((p.done, p.num_encoded, len(encoder.documents))),
+    )  # fmt: skip
+    assert all(told == encoded for _, told, encoded in seen)
+    assert [done for done, _, _ in seen] == [0] * (len(seen) - 1) + [1]
+    assert seen[1][1] == 2 and len(seen) > 3 and seen[-1][1] == report.num_encoded
 
 
 def test_the_real_documents_with_the_reading_process(

@@ -65,6 +65,7 @@ def test_without_a_service_the_page_says_how_to_start_it() -> None:
 def test_health_counts_what_is_indexed(client: TestClient) -> None:
     health = client.get("/health").json()
     assert health["status"] == "ok" and health["state"] == "ready" and health["documents"] == 6
+    assert health["indexing"] is None
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
