@@ -13,7 +13,7 @@ from rag.language import detect_language
 from rag.sentences import split_sentences
 from rag.types import Block, Chunk, Document
 
-CHUNKER_VERSION = 3  # raise it when chunks change: documents are then read anew
+CHUNKER_VERSION = 4  # raise it when chunks change: documents are then read anew
 MAX_CONTEXT_TOKENS = 64
 FULL_ENOUGH = 0.5  # of max_tokens: a new page or table then starts a chunk of its own
 SECTION_ENOUGH = 0.25  # likewise a new heading

@@ -21,10 +21,9 @@ ROOT_MODULES = {
 }
 MAY_IMPORT_INGEST = {"app", "rag.cli", "rag.documents", "rag.service", "rag.web"}
 HEAVY = {
-    "chainlit", "faiss", "lxml", "markdown_it", "msoffcrypto", "olefile", "onnx", "onnxruntime",
-    "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers", "striprtf",
-    "tantivy",
-    "torch", "transformers", "vllm",
+    "chainlit", "cryptography", "faiss", "lxml", "markdown_it", "msoffcrypto", "olefile", "onnx",
+    "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
+    "striprtf", "tantivy", "torch", "transformers", "vllm",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 400

@@ -72,7 +72,7 @@ def _read(
     except ReadError as error:
         raise ReadError(error.reason, str(error).replace(str(readable), str(path))) from error
     if not document.text.strip():
-        raise _no_text(path)
+        raise _no_text(path, readable if kind in ZIPPED else None)
     return document
 
 
@@ -93,10 +93,21 @@ def _check_unzipped_size(path: Path) -> None:
         raise ReadError("too_large", f"{path}: unpacks to over {limit} GiB; split it into parts")
 
 
-def _no_text(path: Path) -> ReadError:
+def _no_text(path: Path, archive: Path | None) -> ReadError:
+    """Why there is no text: a file of an `archive`'s kind may hold pictures of it."""
     if not path.read_bytes().strip():
         return ReadError("empty", f"{path}: the file is empty; copy it again or remove it")
+    if archive is not None and not _holds_pictures(archive):
+        return ReadError(
+            "empty", f"{path}: neither text nor pictures in it; copy it again or remove it"
+        )
     return ReadError("notext", f"{path}: no text in it; if it holds scans, run OCR on it first")
+
+
+def _holds_pictures(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        folders = [name.rpartition("/")[0] for name in archive.namelist()]
+    return any(folder.endswith(("media", "Pictures", "images")) for folder in folders)
 
 
 def _with_note(document: Document, path: Path, kind: str) -> Document:

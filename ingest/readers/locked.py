@@ -1,4 +1,4 @@
-"""Office files under a password: opened with the passwords that were set, or reported."""
+"""Files of offices under a password: opened with the passwords that were set, or reported."""
 
 from __future__ import annotations
 
@@ -8,30 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.readers.opendocument_locked import (
+    KINDS,
+    decrypt_open_document,
+    is_locked_open_document,
+)
 from ingest.readers.options import ReadOptions
 from ingest.readers.sniff import sniff
 from rag.errors import ReadError
 
+_OLD_CURE = "the format is old and not read; save it in the new one, without a password"
 _CURE = "set its password under `passwords`, or remove it in the program that made the file"
 
 
 @contextmanager
 def unlocked(path: Path, kind: str, options: ReadOptions) -> Iterator[tuple[Path, str]]:
-    """The file and its format; of an encrypted Office file a plain copy, for as long as needed.
+    """The file and its format; of an encrypted one a plain copy, for as long as needed.
 
     Raises ReadError `password` where none of `options.passwords` opens it.
     """
     if kind in ("doc", "xls", "ppt") and _is_encrypted(path):
-        raise ReadError("password", f"{path}: protected by a password, in an old format; {_CURE}")
-    if kind != "locked":
+        raise ReadError("password", f"{path}: protected by a password; {_OLD_CURE}")
+    is_open_document = kind in KINDS and is_locked_open_document(path)
+    if kind != "locked" and not is_open_document:
         yield path, kind
         return
+    decrypt = decrypt_open_document if is_open_document else _decrypt
     with tempfile.TemporaryDirectory(prefix="footnote-") as folder:
         copy = Path(folder) / path.name
-        if not any(_decrypt(path, copy, password) for password in options.passwords):
+        if not any(decrypt(path, copy, password) for password in options.passwords):
             tried = "none of the passwords opens it" if options.passwords else "it has a password"
             raise ReadError("password", f"{path}: {tried}; {_CURE}")
-        yield copy, sniff(copy, "docx")
+        yield copy, sniff(copy, kind if is_open_document else "docx")
 
 
 def _is_encrypted(path: Path) -> bool:

@@ -80,11 +80,6 @@ def _open(path: Path) -> tuple[Any, str, dict[str | None, str]]:
     """The body, the title in the properties, and what the styles say of headings and lists."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
-        if "META-INF/manifest.xml" in names:
-            manifest = archive.read("META-INF/manifest.xml")
-            if b"encryption-data" in manifest:
-                message = f"{path}: protected by a password; remove it in the program that made it"
-                raise ReadError("password", message)
         content = parse_xml(archive.read("content.xml"))
         trees = [content]
         if "styles.xml" in names:

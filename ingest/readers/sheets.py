@@ -12,6 +12,7 @@ from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
 from ingest.readers.number_formats import format_value
+from ingest.readers.sheet_extras import SheetExtras
 from rag.types import Document
 
 LOOK_AHEAD = 20  # rows in which a table shows its width
@@ -23,13 +24,17 @@ Row = tuple[int, list[str]]  # its number in the sheet, its cells
 
 
 def read_xlsx(path: Path) -> Document:
-    """Read visible sheets; blank rows part tables, a lone first cell is a table's caption."""
+    """Read visible sheets; blank rows part tables, a lone first cell is a table's caption.
+
+    Text boxes, charts and comments follow the cells of their sheet.
+    """
     import openpyxl
 
     builder = DocumentBuilder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions it leaves out
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        extras = SheetExtras(path)
         try:
             for sheet in workbook.worksheets:
                 if sheet.sheet_state != "visible":
@@ -41,8 +46,12 @@ def read_xlsx(path: Path) -> Document:
                 if first is not None:
                     builder.add_heading(1, sheet.title)
                     _add_tables(builder, chain([first], rows))
+                extras.add(builder, sheet.title, heading=first is None)
+            for name in extras.chart_sheets([sheet.title for sheet in workbook.worksheets]):
+                extras.add(builder, name, heading=True)
             title = workbook.properties.title or path.stem
         finally:
+            extras.close()
             workbook.close()
     return builder.build(title)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
+from ingest.readers.charts import add_chart
 from ingest.readers.formulas import formula_text
+from ingest.readers.remarks import names_by_id, slide_remarks
 from ingest.readers.xml_tree import local_name, parse_xml
 from rag.types import Document
 
@@ -18,11 +19,14 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def read_pptx(path: Path) -> Document:
-    """Read slides as pages: title, texts, tables and charts, then the speaker's notes."""
+    """Read slides as pages: title, texts, tables and charts, then the notes and the comments."""
     import pptx
 
     presentation = pptx.Presentation(str(path))
     builder = DocumentBuilder()
+    authors: dict[str, str] = {}
+    for tree in _related(presentation.part, ("commentAuthors", "authors")):
+        authors |= names_by_id(tree)
     for number, slide in enumerate(presentation.slides, start=1):
         builder.set_page(number)
         builder.reset_headings()
@@ -34,7 +38,17 @@ def read_pptx(path: Path) -> Document:
                 _add_shape(builder, shape)
         if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
             builder.add_paragraph(slide.notes_slide.notes_text_frame.text)
+        for tree in _related(slide.part, ("comments",)):
+            for line in slide_remarks(tree, authors):
+                builder.add_paragraph(line)
     return builder.build(presentation.core_properties.title.strip() or path.stem)
+
+
+def _related(part: Any, kinds: tuple[str, ...]) -> Iterator[Any]:
+    """The XML of the parts that one is related to in these ways."""
+    for relation in part.rels.values():
+        if relation.reltype.rpartition("/")[2] in kinds and not relation.is_external:
+            yield parse_xml(relation.target_part.blob)
 
 
 def reading_order(shapes: list[Any]) -> list[Any]:
@@ -110,7 +124,7 @@ def _add_shape(builder: DocumentBuilder, shape: Any) -> None:
     elif getattr(shape, "has_table", False) and shape.has_table:
         builder.add_table(_rows(shape.table))
     elif getattr(shape, "has_chart", False) and shape.has_chart:
-        _add_chart(builder, shape.chart)
+        add_chart(builder, shape.chart._chartSpace)
     elif shape.has_text_frame:
         _add_text(builder, shape)
     elif local_name(shape._element) == "graphicFrame":
@@ -151,25 +165,6 @@ def _rows(table: Any) -> list[list[str]]:
             texts.append(rows[-1][column] if is_below else cell.text_frame.text)
         rows.append(texts)
     return rows
-
-
-def _add_chart(builder: DocumentBuilder, chart: Any) -> None:
-    """A chart as its title and the table of what it shows."""
-    with suppress(Exception):  # a chart of an unusual kind, or one without its data
-        if chart.has_title and chart.chart_title.has_text_frame:
-            builder.add_paragraph(chart.chart_title.text_frame.text)
-        for plot in chart.plots:
-            series = list(plot.series)
-            header = ["", *(str(one.name) for one in series)]
-            values = [[_number(number) for number in one.values] for one in series]
-            names = [str(category) for category in plot.categories]
-            names += [""] * (max(map(len, values), default=0) - len(names))
-            columns = [column + [""] * (len(names) - len(column)) for column in values]
-            builder.add_table([header, *map(list, zip(names, *columns, strict=False))])
-
-
-def _number(number: float | None) -> str:
-    return "" if number is None else format(number, ".15g")
 
 
 def _diagram_texts(shape: Any) -> Iterator[str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
+from ingest.readers.charts import add_chart
 from ingest.readers.formulas import formula_text
 from ingest.readers.ooxml import Package
+from ingest.readers.remarks import remark
 from ingest.readers.word_styles import Numbering, Style, W, outline_level, read_styles, value
 from ingest.readers.xml_tree import local_name
 from rag.types import Document
@@ -24,7 +26,9 @@ _HOLDERS = frozenset(
 )  # fmt: skip
 _DRAWINGS = frozenset({"drawing", "pict", "object"})
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_RELATION = f"{_R}dm"
+_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 _A_TEXT = "{http://schemas.openxmlformats.org/drawingml/2006/main}t"
 _A_PARAGRAPH = "{http://schemas.openxmlformats.org/drawingml/2006/main}p"
 
@@ -51,7 +55,7 @@ class _Walker:
         self._numbering = Numbering(package.related_tree(self._main, "numbering"))
         self._notes = {
             kind: _by_id(package.related_tree(self._main, f"{kind}s"))
-            for kind in ("footnote", "endnote")
+            for kind in ("footnote", "endnote", "comment")
         }
         self._note_count = 0
         self._pending: list[Any] = []  # text boxes and notes, added after their paragraph
@@ -83,6 +87,8 @@ class _Walker:
             for item in pending:
                 if isinstance(item, str):
                     self._builder.add_paragraph(item)
+                elif local_name(item) == "chartSpace":
+                    add_chart(self._builder, item)
                 else:
                     self._add_all(item)
 
@@ -152,6 +158,9 @@ class _Walker:
             elif name in _DRAWINGS:
                 self._pending += _boxes(child)
                 self._pending += self._diagrams(child)
+                self._pending += self._charts(child)
+            elif name == "commentReference":
+                self._pending += self._remarks(child.get(f"{W}id", ""))
             elif name == "ruby" or name == "rubyBase":
                 yield from self._inline(child)
 
@@ -171,6 +180,18 @@ class _Walker:
             if name:
                 for paragraph in self._package.tree(name).iter(_A_PARAGRAPH):
                     yield "".join(text.text or "" for text in paragraph.iter(_A_TEXT))
+
+    def _charts(self, drawing: Any) -> Iterator[Any]:
+        for chart in drawing.iter(_CHART):
+            name = self._package.target(self._main, chart.get(f"{_R}id", ""))
+            if name:
+                yield self._package.tree(name)
+
+    def _remarks(self, name: str) -> Iterator[str]:
+        comment = self._notes["comment"].get(name)
+        if comment is not None:
+            texts = [self._text(paragraph).strip() for paragraph in comment.iter(f"{W}p")]
+            yield remark(comment.get(f"{W}author"), "\n".join(filter(None, texts)))
 
     # Tables
 
