@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import html
 import json
 import multiprocessing
 import re
@@ -32,7 +33,8 @@ LIMIT_SECONDS = 120.0
 ENOUGH_WORDS = 0.9
 ENOUGH_CHARACTERS = 0.8  # poppler keeps running headers and the blanks of a layout
 # A reader may mend what another cannot; then there is text, or none is left.
-RIGHT_OUTCOMES = {"damaged": ("damaged", "notext", "text")}
+# What holds a picture and no text is not empty to us: OCR may find something in it.
+RIGHT_OUTCOMES = {"damaged": ("damaged", "notext", "text"), "empty": ("empty", "notext")}
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 
 
@@ -152,11 +154,22 @@ def _found(entry: dict[str, str], folder: Path, text: str) -> dict[str, float]:
     found = {}
     if entry["groundtruth_md"]:
         truth = (folder / entry["groundtruth_md"]).read_text("utf-8")
-        found["words_found"] = words_found(truth, text)
+        found["words_found"] = words_found(plain_words(truth), text)
     if entry["file"].endswith(".pdf") and int(entry["poppler_chars"] or 0):
         held = len(" ".join(text.replace("|", " ").split()))
         found["characters_found"] = round(held / int(entry["poppler_chars"]), 3)
     return found
+
+
+def plain_words(markdown: str) -> str:
+    """The words of the document, without those that only Markdown needs to write it down.
+
+    Addresses of links, marks of pictures and escaped signs are no text of the document.
+    """
+    text = re.sub(r"<!--.*?-->", " ", markdown, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)\s]*\)", "] ", text)
+    text = re.sub(r"^(\s*[-*] )\[[xX ]\] ", r"\1", text, flags=re.MULTILINE)
+    return html.unescape(re.sub(r"\\([_*#`~|\[\]])", r"\1", text))
 
 
 def words_found(truth: str, text: str) -> float:
