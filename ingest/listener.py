@@ -12,6 +12,7 @@ from typing import Any
 
 from ingest.scan import IGNORE_FILE, is_hidden, is_index_folder, scan
 from ingest.touched import Touched
+from rag.watch_limits import CURE
 
 TICK_SECONDS = 0.2
 GROUP_MS = 100  # what the system tells within it is noted together
@@ -130,8 +131,7 @@ class Listener:
         self._polls_all = True
         self._say(
             f"The system cannot tell of changes ({str(error).rstrip('.')}); looking every "
-            f"{self._poll_seconds:g} s instead. Its limits can be raised: sudo sysctl "
-            "fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024"
+            f"{self._poll_seconds:g} s instead. Its limits can be raised: {CURE}"
         )
 
     # Looking

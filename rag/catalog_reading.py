@@ -146,13 +146,15 @@ class CatalogReading(CatalogFile):
         with self.snapshot():
             newest = self.sequence()
             if sequence < self.log_start() or (held and not sequence):
-                live, known = self.live_chunk_ids(), held() if held else NO_IDS
-                added, deleted = np.setdiff1d(live, known), np.setdiff1d(known, live)
-                return added.tolist(), deleted.tolist(), newest
+                return *self._difference(held() if held else NO_IDS), newest
             rows = self._rows("SELECT action, chunk_id FROM log WHERE sequence > ?", sequence)
         deleted = {chunk_id for action, chunk_id in rows if action == "delete"}
         added = {chunk_id for action, chunk_id in rows if action == "add"} - deleted
         return sorted(added), sorted(deleted), newest
+
+    def _difference(self, held: Ids) -> tuple[list[int], list[int]]:
+        live = self.live_chunk_ids()
+        return np.setdiff1d(live, held).tolist(), np.setdiff1d(held, live).tolist()
 
     # Meta and counts
 

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from rag import parts
 from rag.config import Settings, settings_file
 from rag.errors import FootnoteError
 from rag.models import Role, find_installed, gpu_memory_bytes
+from rag.watch_limits import CURE, watch_limits
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -55,7 +57,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything; loads no model and downloads nothing."""
     found = [_python(), *_packages(), _processor(), _memory(), _gpu(), _disk(settings)]
     found += [_settings(), _model(settings, "encoder"), _model(settings, "generator")]
-    found += [_long_context(settings), _index(settings), _port(settings)]
+    found += [_long_context(settings), _index(settings), _following(settings), _port(settings)]
     return found
 
 
@@ -171,6 +173,33 @@ def _index(settings: Settings) -> Finding:
         f"{len(status['failures'])} files not read{writer}"
     )
     return Finding("ok", "index", text)
+
+
+def _following(settings: Settings) -> Finding:
+    """Whether the system can tell of changes in all the folders."""
+    subject = "following"
+    roots, writer = [], None
+    with suppress(FootnoteError):  # there is no index yet
+        status = parts.index_status(
+            settings.index, lambda c: json.loads(c.get_meta("roots") or "[]")
+        )
+        roots, writer = status["roots"], status["writer"]
+    limits = watch_limits(map(Path, roots), but_for=writer)
+    if limits is None:
+        return Finding("ok", subject, "the system sets no limits to watching folders")
+    more = "" if limits.is_counted else "at least "
+    text = (
+        f"{more}{limits.num_folders} folders; others watch {limits.used_watches} of "
+        f"{limits.max_watches} (max_user_watches) by {limits.used_instances} of "
+        f"{limits.max_instances} instances (max_user_instances)"
+    )
+    if limits.suffices:
+        return Finding("ok", subject, text)
+    cure = (
+        f"Too few, so Footnote looks at the folders every {settings.poll_seconds:g} s instead. "
+        f"Raise them: {CURE} (a file in /etc/sysctl.d keeps them after a restart)."
+    )
+    return Finding("warn", subject, f"{text}.", cure)
 
 
 def _port(settings: Settings) -> Finding:

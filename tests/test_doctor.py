@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
 import pytest
 
 from rag import doctor
+from rag.catalog import Catalog
 from rag.config import Settings
 from rag.doctor import Finding, examine
 
@@ -22,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_says_something_of_everything(settings: Settings) -> None:
     subjects = {finding.subject for finding in examine(settings)}
     assert {"Python", "package", "processor", "memory", "GPU", "disk", "settings"} < subjects
-    assert {"encoder", "generator", "128K context", "index", "port"} < subjects
+    assert {"encoder", "generator", "128K context", "index", "following", "port"} < subjects
     assert all(f.text and f.level in ("ok", "warn", "fail") for f in examine(settings))
 
 
@@ -46,6 +48,44 @@ def test_a_taken_port_and_a_missing_index_are_warnings(settings: Settings) -> No
 def test_little_memory_is_a_warning(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "MIN_MEMORY_BYTES", 1 << 60)
     assert find(settings, "memory")[0].level == "warn"
+
+
+@pytest.mark.parametrize(
+    ("watches", "instances", "level"),
+    [(100, 5, "ok"), (3, 5, "ok"), (2, 5, "warn"), (100, 0, "warn")],
+)
+def test_limits_of_watching_are_told_with_their_cure(
+    watches: int,
+    instances: int,
+    level: str,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    system = tmp_path / "inotify"
+    system.mkdir()
+    (system / "max_user_watches").write_text(f"{watches}\n")
+    (system / "max_user_instances").write_text(f"{instances}\n")
+    monkeypatch.setattr("rag.watch_limits.LIMITS", system)
+    monkeypatch.setattr("rag.watch_limits.PROCESSES", tmp_path / "none")
+    docs = tmp_path / "docs"
+    (docs / "a" / "b").mkdir(parents=True)
+    settings.index.mkdir()
+    with Catalog(settings.index / "catalog.sqlite3") as catalog:
+        catalog.set_meta("roots", json.dumps([str(docs)]))
+    (finding,) = find(settings, "following")
+    assert (finding.level, "3 folders" in finding.text) == (level, True)
+    if level == "warn":
+        assert "sysctl fs.inotify.max_user_watches=" in finding.cure
+        assert "every 10 s instead" in finding.cure
+
+
+def test_without_an_index_or_without_limits_following_is_well(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find(settings, "following")[0].text.startswith(("0 folders", "the system"))
+    monkeypatch.setattr("rag.watch_limits.LIMITS", tmp_path / "none")
+    assert "no limits" in find(settings, "following")[0].text
 
 
 @pytest.mark.model
