@@ -34,8 +34,11 @@ changes = st.tuples(
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.lists(changes, max_size=6))
-def test_following_the_log_equals_reading_everything(plan: list[tuple[str, list[str]]]) -> None:
+@given(st.lists(changes, max_size=6), st.integers(0, 3))
+def test_following_the_log_equals_reading_everything(
+    plan: list[tuple[str, list[str]]], kept: int
+) -> None:
+    """Also where the log was shortened meanwhile, so that it may begin after the last look."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Catalog(Path(folder) / "c.sqlite3") as catalog,
@@ -46,6 +49,7 @@ def test_following_the_log_equals_reading_everything(plan: list[tuple[str, list[
                 put(catalog, path, languages)
             else:
                 catalog.delete_document(path)
+            catalog.shorten_log(catalog.sequence() - kept)
             assert state(followed) == state(LanguageGroups(catalog))
 
 

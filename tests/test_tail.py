@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,6 +129,30 @@ def test_at_every_step_of_an_update_one_version_is_found(
     texts = [f"The zebra pump is blue, version {version}." for version in range(4)]
     assert len(seen) > 12 and set(seen) <= set(texts[1:])
     assert seen == sorted(seen)  # never an old one after a new one
+
+
+@pytest.mark.parametrize("words_only", [False, True])
+def test_a_log_that_is_shortened_during_a_search_hides_nothing(
+    indexes: Indexes, words_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer overtakes a search between its look into the indexes and at the catalog."""
+    for number in range(60):
+        put(indexes, f"/{number}", f"The pump of hall {number} is grey and old.")
+    put(indexes, "/doc", "The zebra pump is blue, version 0.")
+    indexes.catch_up()
+    search = LexicalIndex.search
+
+    def overtaken(lexical: LexicalIndex, *arguments: Any, **named: Any) -> Any:
+        hits = search(lexical, *arguments, **named)
+        put(indexes, "/doc", "The zebra pump is blue, version 1.")
+        put(indexes, "/more", "Another zebra pump is green.")
+        indexes.catch_up()
+        indexes.catalog.shorten_log(indexes.catalog.sequence())
+        return hits
+
+    monkeypatch.setattr(LexicalIndex, "search", overtaken)
+    texts = [text for text in found(indexes, "zebra pump version", words_only) if "zebra" in text]
+    assert sorted(texts) == ["Another zebra pump is green.", "The zebra pump is blue, version 1."]
 
 
 def test_threads_that_search_while_documents_are_updated(indexes: Indexes) -> None:
