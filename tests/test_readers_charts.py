@@ -157,6 +157,13 @@ def test_in_word(tmp_path: Path) -> None:
         archive.writestr("word/charts/chart1.xml", DUCKS)
     assert blocks_of(read(path), "paragraph") == ["Before", "Ducks seen", "Thousands", "After"]
     assert len(blocks_of(read(path), "table")) == 1
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+        archive.writestr("word/charts/chart1.xml", "<broken")
+    document = read(path)
+    assert blocks_of(document, "paragraph") == ["Before", "After"]
+    assert "word/charts/chart1.xml cannot be read" in document.notes[0]
 
 
 @pytest.mark.parametrize("is_sheet", [False, True])

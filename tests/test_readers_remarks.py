@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import pytest
 from reading_asserts import block_with, blocks_of, read
 from test_readers_office import PACKAGE, R, W, p, write_word
 
@@ -34,6 +35,30 @@ def test_slides_in_both_forms() -> None:
         "</p:cmLst>".encode()
     )
     assert list(slide_remarks(new, authors)) == ["[Jane]: Question", "Answer"]
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_slide_s_comments_follow_its_texts(is_broken: bool, tmp_path: Path) -> None:
+    import pptx
+    from pptx.opc.package import Part
+    from pptx.opc.packuri import PackURI
+
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+    slide.shapes.title.text = "Plan"
+    package = presentation.part.package
+    comments = b"<broken" if is_broken else b'<l><cm authorId="0"><text>Too late</text></cm></l>'
+    for owner, kind, data in (
+        (presentation.part, "commentAuthors", b'<l><a id="0" name="Jane"/></l>'),
+        (slide.part, "comments", comments),
+    ):
+        part = Part(PackURI(f"/ppt/{kind}.xml"), "application/xml", package, data)
+        owner.relate_to(part, f"{R}/{kind}")
+    presentation.save(str(tmp_path / "a.pptx"))
+    document = read(tmp_path / "a.pptx")
+    assert blocks_of(document, "heading") == ["Plan"]
+    assert blocks_of(document, "paragraph") == ([] if is_broken else ["[Jane]: Too late"])
+    assert all(block.page == 1 for block in document.blocks)
 
 
 def test_cells_notes_and_threads() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,11 @@ def read_pptx(path: Path) -> Document:
 
 
 def _related(part: Any, kinds: tuple[str, ...]) -> Iterator[Any]:
-    """The XML of the parts that one is related to in these ways."""
+    """The XML of the parts that one is related to in these ways; broken ones are left out."""
     for relation in part.rels.values():
         if relation.reltype.rpartition("/")[2] in kinds and not relation.is_external:
-            yield parse_xml(relation.target_part.blob)
+            with suppress(ValueError, SyntaxError):
+                yield parse_xml(relation.target_part.blob)
 
 
 def reading_order(shapes: list[Any]) -> list[Any]:

@@ -184,8 +184,11 @@ class _Walker:
     def _charts(self, drawing: Any) -> Iterator[Any]:
         for chart in drawing.iter(_CHART):
             name = self._package.target(self._main, chart.get(f"{_R}id", ""))
-            if name:
-                yield self._package.tree(name)
+            try:
+                if name:
+                    yield self._package.tree(name)
+            except (KeyError, ValueError, SyntaxError) as error:
+                self._builder.add_note(f"the chart {name} cannot be read ({error})")
 
     def _remarks(self, name: str) -> Iterator[str]:
         comment = self._notes["comment"].get(name)
