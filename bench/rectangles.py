@@ -27,12 +27,13 @@ from rag.errors import ReadError
 from rag.pdf_pages import Rectangle, read_page
 from rag.pdf_quotes import letters
 from rag.sentences import split_sentences
+from rag.viewer_span import WHOLE, last_page
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "bench" / "results"
 SENTENCES = 3  # sampled of each chunk
-PAGES = 3  # that a chunk may run over
+LIGATURE = 4  # letters that one sign may stand for: they share a place
 _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 
 
@@ -76,12 +77,14 @@ def measure(path: Path, most_chunks: int) -> dict[str, Any]:
     except ReadError:
         return row
     chance = random.Random(path.name)
-    chunks = [chunk for chunk in chunk_document(document, token_starts) if chunk.page]
-    for chunk in chance.sample(chunks, min(most_chunks, len(chunks))):
+    chunks = chunk_document(document, token_starts)
+    paged = [chunk for chunk in chunks if chunk.page]
+    for chunk in chance.sample(paged, min(most_chunks, len(paged))):
         spans = [span for span in split_sentences(chunk.text) if letters(chunk.text[slice(*span)])]
         spans = [(chunk.start + a, chunk.start + b) for a, b in spans]
         sample = chance.sample(spans, min(SENTENCES, len(spans)))
-        looked = [look_up(path, document.text, span, chunk.page or 1) for span in sample]
+        pages = [range(chunk.page or 1, last_page(chunk, chunks, end) + 1) for _, end in sample]
+        looked = [look_up(path, document.text, *where) for where in zip(sample, pages, strict=True)]
         found = [is_held for is_held, _ in looked]
         missed = [span for span, held in zip(sample, found, strict=True) if not held]
         row["missed"] += [document.text[slice(*span)] for span in missed]
@@ -98,54 +101,67 @@ def token_starts(text: str) -> npt.NDArray[np.int64]:
     return np.array([match.start() for match in _TOKEN.finditer(text)], dtype=np.int64)
 
 
-def look_up(path: Path, text: str, span: tuple[int, int], first_page: int) -> tuple[bool, float]:
+def look_up(path: Path, text: str, span: tuple[int, int], pages: range) -> tuple[bool, float]:
     """Whether the rectangles, of one page or of following ones, hold just the span's letters.
 
-    Second is the share of its letters that was found at all.
+    Second is the share of its letters that was found at all. As in the viewer, no page is looked
+    at after one that has the whole of it.
     """
     start, end = span
     wanted = letters(text[start:end])
     joined, share = "", 0.0
-    for page in range(first_page, first_page + PAGES):
+    for page in pages:
         try:
             found = read_page(path, page, text[:start], text[start:end], text[end : end + 400])
         except IndexError:
             break
         there = "".join(read_back(path, page, box) for box in found.rectangles)
-        if there == wanted:
-            return True, 1.0
+        once = "".join(read_back(path, page, box, once=True) for box in found.rectangles)
         joined += there
         share += found.share
-    return joined == wanted, share
+        if wanted in (there, once, joined):
+            return True, 1.0
+        if found.share > WHOLE:
+            break
+    return False, min(share, 1.0)
 
 
-def read_back(path: Path, page: int, rectangle: Rectangle) -> str:
-    """The letters whose middle stands in the rectangle, in the file's order."""
+def read_back(path: Path, page: int, rectangle: Rectangle, *, once: bool = False) -> str:
+    """The letters whose ink's middle stands in the rectangle, in the file's order.
+
+    `once` leaves out a letter that is drawn over itself, as some programs do to make it bold.
+    """
     x, y, width, height = rectangle
     return "".join(
         sign
-        for sign, across, down in signs_of(path, page)
-        if x <= across <= x + width and y <= down <= y + height
+        for sign, across, down, is_again in signs_of(path, page)
+        if x <= across <= x + width and y <= down <= y + height and not (once and is_again)
     )
 
 
 @lru_cache(maxsize=16)
-def signs_of(path: Path, page: int) -> list[tuple[str, float, float]]:
-    """Each letter of the page with its middle in points from the shown page's top left."""
+def signs_of(path: Path, page: int) -> list[tuple[str, float, float, bool]]:
+    """Each letter with its ink's middle in points from the shown page's top left.
+
+    Last is whether the same letter was drawn at the same place before.
+    """
     import pypdfium2
 
+    from rag.pdf_boxes import CharacterBoxes
     from rag.pdf_pages import PDFIUM_LOCK, on_picture
     from rag.pdf_text import page_text
 
     with PDFIUM_LOCK, pypdfium2.PdfDocument(path) as pdf:
         sheet = pdf[page - 1]
         textpage = sheet.get_textpage()
-        signs = []
+        boxes = CharacterBoxes(textpage)
+        signs, seen = [], dict[tuple[str, int, int], int]()
         for index, sign in enumerate(page_text(textpage)):
             if kept := letters(sign):
-                box = textpage.get_charbox(index, loose=True)
-                left, top, width, height = on_picture(sheet, list(box))
-                signs.append((kept, left + width / 2, top + height / 2))
+                left, top, width, height = on_picture(sheet, boxes.ink(index))
+                across, down = left + width / 2, top + height / 2
+                first = seen.setdefault((kept, round(4 * across), round(4 * down)), index)
+                signs.append((kept, across, down, index - first > LIGATURE))
         textpage.close()
         sheet.close()
     return signs

@@ -144,7 +144,8 @@ def judge(entry: dict[str, str], folder: Path, reading: Reading) -> dict[str, An
     if expect == "password" and entry["password"]:
         opened = reading.read(path, ReadOptions(passwords=(entry["password"],), ocr=False))
         row["with_password"] = opened["outcome"]
-        row["right"] = row["right"] and opened["outcome"] == "text"
+        # What is asked is that it opens: one of these files holds a drawing without text.
+        row["right"] = row["right"] and opened["outcome"] in ("text", "notext")
     print("ok  " if row["right"] else "MISS", entry["file"], expect, "->", outcome, flush=True)
     return row
 

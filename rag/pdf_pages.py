@@ -9,9 +9,12 @@ import io
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rag.pdf_boxes import Box, rectangles
+from rag.pdf_open import open_shown
 from rag.pdf_quotes import find_quote, letters
 from rag.pdf_text import page_text
 
@@ -26,6 +29,7 @@ class PdfPage:
     """A page's size in points, how many pages there are, and where the quote stands on it.
 
     The rectangles are in the quote's order; `share` is how much of its letters they hold, 0 to 1.
+    `label` is the page's own number where the file gives it another, such as `iv` or `A-3`.
     """
 
     width: float
@@ -33,15 +37,18 @@ class PdfPage:
     num_pages: int
     rectangles: tuple[Rectangle, ...]
     share: float = 0.0
+    label: str = ""
 
 
 @lru_cache(maxsize=32)
-def page_png(path: Path, mtime_ns: int, page: int, scale: float) -> bytes:
+def page_png(
+    path: Path, mtime_ns: int, page: int, scale: float, passwords: tuple[str, ...] = ()
+) -> bytes:
     """The page as a PNG at `scale` pixels a point. Raises IndexError if there is no such page.
 
     `mtime_ns` keeps pictures of an older version out of the cache's answers.
     """
-    with PDFIUM_LOCK, _open(path) as pdf:
+    with PDFIUM_LOCK, open_shown(path, passwords) as pdf:
         sheet = _load(pdf, page)
         try:
             area = sheet.get_width() * sheet.get_height()
@@ -53,31 +60,32 @@ def page_png(path: Path, mtime_ns: int, page: int, scale: float) -> bytes:
     return buffer.getvalue()
 
 
-def read_page(path: Path, page: int, before: str, quote: str, after: str) -> PdfPage:
+def read_page(
+    path: Path, page: int, before: str, quote: str, after: str, passwords: tuple[str, ...] = ()
+) -> PdfPage:
     """Look for the quote on the page; `before` and `after` are the text around it.
 
     Raises IndexError if there is no such page.
     """
-    with PDFIUM_LOCK, _open(path) as pdf:
+    with PDFIUM_LOCK, open_shown(path, passwords) as pdf:
         sheet = _load(pdf, page)
         try:
             width, height = sheet.get_size()
             textpage = sheet.get_textpage()
             try:
                 found, share = _find(textpage, before, quote, after)
-                lines = [line for run in found for line in _lines(textpage, run)]
+                boxes = [box for run in found for box in rectangles(textpage, run)]
             finally:
                 textpage.close()
-            rectangles = tuple(on_picture(sheet, line) for line in lines)
-            return PdfPage(width, height, len(pdf), rectangles, share)
+            marked = tuple(on_picture(sheet, box) for box in boxes)
+            return PdfPage(width, height, len(pdf), marked, share, _label(pdf, page))
         finally:
             sheet.close()
 
 
-def _open(path: Path) -> Any:
-    import pypdfium2
-
-    return pypdfium2.PdfDocument(path)
+def _label(pdf: Any, page: int) -> str:
+    label: str = pdf.get_page_label(page - 1).strip()
+    return "" if label == str(page) else label
 
 
 def _load(pdf: Any, page: int) -> Any:
@@ -92,32 +100,15 @@ def _find(textpage: Any, before: str, quote: str, after: str) -> tuple[list[rang
     signs = [(sign, i) for i, one in enumerate(text) if one.isalnum() for sign in one.lower()]
     signs = [(sign, i) for sign, i in signs if sign.isalnum()]
     page = "".join([sign for sign, _ in signs])
-    spans = find_quote(page, before, quote, after)
+    gaps = [j - i > 1 for (_, i), (_, j) in pairwise(signs)]
+    edges = frozenset([0, len(page), *(at for at, gap in enumerate(gaps, start=1) if gap)])
+    spans = find_quote(page, before, quote, after, edges)
     wanted = len(letters(quote))
     share = sum(end - start for start, end in spans) / wanted if wanted else 0.0
     return [range(signs[start][1], signs[end - 1][1] + 1) for start, end in spans], share
 
 
-def _lines(textpage: Any, characters: range) -> list[list[float]]:
-    """The boxes of the characters, joined where they stand on one line; y grows upwards."""
-    lines: list[list[float]] = []
-    for index in characters:
-        left, bottom, right, top = textpage.get_charbox(index, loose=True)
-        if right <= left or top <= bottom:
-            continue  # a line break has no box
-        last = lines[-1] if lines else None
-        if (
-            last
-            and min(top, last[3]) - max(bottom, last[1]) > (top - bottom) / 2
-            and left >= last[0]
-        ):
-            last[:] = last[0], min(bottom, last[1]), max(right, last[2]), max(top, last[3])
-        else:
-            lines.append([left, bottom, right, top])
-    return lines
-
-
-def on_picture(sheet: Any, box: list[float]) -> Rectangle:
+def on_picture(sheet: Any, box: Box) -> Rectangle:
     """Where the rendered page shows a box of the PDF's coordinates, turned and cropped."""
     import ctypes
 

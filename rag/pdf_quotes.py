@@ -7,21 +7,18 @@ cells of tables put in order. What stays is each word's letters, and mostly thei
 from __future__ import annotations
 
 import re
-from bisect import insort
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+
+from rag.pdf_sheet import REACH, SHORTEST_ANCHOR, Sheet, Span, occurrences, weight
 
 CONTEXT_CHARACTERS = 400  # around a quote, to tell its occurrences on a page apart
-SHORTEST_ANCHOR = 8  # letters; a shorter piece may stand on the page once by chance
 SHORTEST_GUIDE = 4  # letters; a shorter piece beside the quote would take the quote's own letters
-REACH = 150  # letters from where a short piece is expected; further off it is another's
-LONG_RUN = 24  # letters; a run this long is no chance, wherever it stands
 LEAST_SHARE = 1 / 3  # of the quote's letters; with fewer the quote is not on this page
-_MOST_OCCURRENCES = 400
-_PARTS = re.compile(r"[^\n|]+")
+_ROWS, _CELLS = re.compile(r"[^\n]+"), re.compile(r"[^|]+")
 _UNITS = re.compile("[\u2e80-\u9fff\uf900-\ufaff]|[^\\s\u2e80-\u9fff\uf900-\ufaff]+")
-
-Span = tuple[int, int]
 
 
 def letters(text: str) -> str:
@@ -35,6 +32,7 @@ class _Piece:
 
     units: list[str]
     is_quoted: bool
+    row: str  # the stored line that it stands in
     spans: list[Span] = field(default_factory=list)
 
     @property
@@ -42,24 +40,28 @@ class _Piece:
         return "".join(self.units)
 
 
-def find_quote(page: str, before: str, quote: str, after: str) -> list[Span]:
+def find_quote(
+    page: str, before: str, quote: str, after: str, edges: frozenset[int] = frozenset()
+) -> list[Span]:
     """The quote's spans in `page` (letters), in the quote's order; empty if it is not there.
 
-    `before`, `quote` and `after` are the stored text. Pieces that the page holds once are found
-    first; any other is found where the pieces around it say that it should stand.
+    `before`, `quote` and `after` are the stored text; `edges` are the places in `page` where a
+    word begins or ends, if known. Pieces that the page holds once are found first; any other is
+    found where the pieces around it say that it should stand.
     """
     before, after = before[-CONTEXT_CHARACTERS:], after[:CONTEXT_CHARACTERS]
     pieces = [*_split(before, False), *_split(quote, True), *_split(after, False)]
     if not any(piece.is_quoted for piece in pieces):
         return []
-    used: list[Span] = []
-    for piece in pieces:
-        if len(piece.text) >= SHORTEST_ANCHOR and (only := _only(page, piece.text)) is not None:
-            _take(piece, (only, only + len(piece.text)), used)
-    _anchor_one(page, pieces, used)
+    sheet = Sheet(page, edges)
+    _anchor(sheet, pieces)
+    if not any(piece.spans for piece in pieces):
+        _anchor_one(sheet, pieces)
     for index in _order(pieces):
-        if pieces[index].is_quoted or len(pieces[index].text) >= SHORTEST_GUIDE:
-            _find_piece(page, pieces, index, used)
+        if pieces[index].is_quoted:
+            _find_quoted(sheet, pieces, index)
+        elif weight(pieces[index].text) >= SHORTEST_GUIDE:
+            _find_guide(sheet, pieces, index)
     quoted = [index for index, piece in enumerate(pieces) if piece.is_quoted]
     spans = [span for index in quoted for span in pieces[index].spans]
     wanted = sum(len(pieces[index].text) for index in quoted)
@@ -67,10 +69,11 @@ def find_quote(page: str, before: str, quote: str, after: str) -> list[Span]:
 
 
 def _split(text: str, is_quoted: bool) -> Iterator[_Piece]:
-    for part in _PARTS.findall(text):
-        units = [unit for unit in map(letters, _UNITS.findall(part)) if unit]
-        if units:
-            yield _Piece(units, is_quoted)
+    for row in _ROWS.findall(text):
+        for part in _CELLS.findall(row):
+            units = [unit for unit in map(letters, _UNITS.findall(part)) if unit]
+            if units:
+                yield _Piece(units, is_quoted, row)
 
 
 def _order(pieces: Sequence[_Piece]) -> list[int]:
@@ -88,39 +91,41 @@ def _order(pieces: Sequence[_Piece]) -> list[int]:
     return [*onwards, *beyond, *backwards]
 
 
-def _only(page: str, text: str) -> int | None:
-    at = page.find(text)
-    return at if at >= 0 and page.find(text, at + 1) < 0 else None
+def _anchor(sheet: Sheet, pieces: Sequence[_Piece]) -> None:
+    """Place the rows, then the pieces, of which there is one only, in the text as on the page.
+
+    Those of the quote come first: what stands around it may be the cut-off end of its equal.
+    """
+    pieces = sorted(pieces, key=lambda piece: not piece.is_quoted)
+    for _, group in groupby(pieces, key=lambda piece: piece.row):
+        row = list(group)
+        text = "".join(piece.text for piece in row)
+        start = sheet.only(text) if len(row) > 1 and weight(text) >= SHORTEST_ANCHOR else None
+        if start is not None:
+            for piece in row:
+                piece.spans.append(sheet.take(start, piece.text))
+                start += len(piece.text)
+    pieces = [piece for piece in pieces if not piece.spans]
+    counts = Counter(piece.text for piece in pieces)
+    for piece in pieces:
+        if weight(piece.text) >= SHORTEST_ANCHOR and counts[piece.text] == 1:
+            only = sheet.only(piece.text)
+            if only is not None:
+                piece.spans.append(sheet.take(only, piece.text))
 
 
-def _take(piece: _Piece, span: Span, used: list[Span]) -> None:
-    piece.spans.append(span)
-    insort(used, span)
-
-
-def _anchor_one(page: str, pieces: Sequence[_Piece], used: list[Span]) -> None:
+def _anchor_one(sheet: Sheet, pieces: Sequence[_Piece]) -> None:
     """Where the page holds no piece once: place the longest that it holds, as a first guess."""
-    if any(piece.spans for piece in pieces):
-        return
     for piece in sorted(pieces, key=lambda piece: -len(piece.text)):
-        starts = list(_occurrences(page, piece.text))
+        starts = list(occurrences(sheet.text, piece.text))
         if starts:
             index = pieces.index(piece)
             around = ("".join(p.text for p in pieces[:index]),
                       "".join(p.text for p in pieces[index + 1 :]))  # fmt: skip
             length = len(piece.text)
-            best = max(starts, key=lambda at: _likeness(page, at, at + length, *around))
-            _take(piece, (best, best + length), used)
+            best = max(starts, key=lambda at: _likeness(sheet.text, at, at + length, *around))
+            piece.spans.append(sheet.take(best, piece.text))
             return
-
-
-def _occurrences(page: str, text: str) -> Iterator[int]:
-    at = page.find(text)
-    for _ in range(_MOST_OCCURRENCES):
-        if at < 0:
-            return
-        yield at
-        at = page.find(text, at + 1)
 
 
 def _likeness(page: str, start: int, end: int, before: str, after: str) -> int:
@@ -137,74 +142,99 @@ def _shared(one: str, other: str) -> int:
     return count
 
 
-def _find_piece(page: str, pieces: Sequence[_Piece], index: int, used: list[Span]) -> None:
-    """Find a piece whole or in runs of its words, near its found neighbours."""
-    expected = _expected(pieces, index)
-    piece = pieces[index]
-    only = _only(page, piece.text) if expected is not None else None
-    if only is not None and _is_free(only, only + len(piece.text), used):
-        _take(piece, (only, only + len(piece.text)), used)
-        return
-    if not piece.is_quoted:  # it only leads to the quote: found whole or not at all
-        start = _nearest(page, piece.text, expected, used)
-        if start is not None:
-            _take(piece, (start, start + len(piece.text)), used)
-        return
+def _find_guide(sheet: Sheet, pieces: Sequence[_Piece], index: int) -> None:
+    """Find a piece that only leads to the quote: whole or not at all."""
+    piece, expected = pieces[index], _expected(pieces, index)
+    start = sheet.only(piece.text) if expected else None
+    if start is None:
+        start = sheet.nearest(piece.text, expected)
+    if start is not None:
+        piece.spans.append(sheet.take(start, piece.text))
+
+
+def _find_quoted(sheet: Sheet, pieces: Sequence[_Piece], index: int) -> None:
+    """Find a piece of the quote near its found neighbours, in runs of its words; or else afar."""
+    piece, expected = pieces[index], _expected(pieces, index)
+    found = _runs(sheet, piece.units, expected)
+    covered = sum(count for count, _ in found.values())
+    if covered < len(piece.units) or len(found) > max(2, len(piece.units) // 3):
+        whole = sheet.nearest(piece.text, expected, far=True, without=found.values())
+        if whole is not None:
+            for _, span in found.values():
+                sheet.used.remove(span)
+            piece.spans.append(sheet.take(whole, piece.text))
+            return
+        found |= _runs_afar(sheet, piece.units, found)
+    piece.spans.extend(span for _, (_, span) in sorted(found.items()))
+
+
+def _runs(
+    sheet: Sheet, units: Sequence[str], expected: Sequence[int]
+) -> dict[int, tuple[int, Span]]:
+    """What of the units is found near: the number of units and the span, by their first unit."""
+    found: dict[int, tuple[int, Span]] = {}
     at = 0
-    while at < len(piece.units):
-        count, start = _longest_run(page, piece.units[at:], expected, used)
-        if count == 0:
-            at += 1
-            continue
-        length = sum(map(len, piece.units[at : at + count]))
-        _take(piece, (start, start + length), used)
-        expected = start + length
-        at += count
+    while at < len(units):
+        count, start = _longest_run(sheet, units[at:], expected)
+        if count:
+            span = sheet.take(start, "".join(units[at : at + count]))
+            found[at] = count, span
+            expected = (span[1],)
+        at += count or 1
+    return found
 
 
-def _expected(pieces: Sequence[_Piece], index: int) -> int | None:
-    """Where the piece should begin: behind the one before it, or else ahead of the one after."""
+def _runs_afar(
+    sheet: Sheet, units: Sequence[str], found: Mapping[int, tuple[int, Span]]
+) -> dict[int, tuple[int, Span]]:
+    """What the page holds once, wherever, of the units that were not found near."""
+    taken = {at + i for at, (count, _) in found.items() for i in range(count)}
+    more: dict[int, tuple[int, Span]] = {}
+    at = 0
+    while at < len(units):
+        end = next((i for i in range(at, len(units)) if i in taken), len(units))
+        for last in range(end, at, -1):
+            text = "".join(units[at:last])
+            only = sheet.only(text) if weight(text) >= SHORTEST_ANCHOR else None
+            if only is not None:
+                more[at] = last - at, sheet.take(only, text)
+                at = last - 1
+                break
+        at += 1
+    return more
+
+
+def _expected(pieces: Sequence[_Piece], index: int) -> tuple[int, ...]:
+    """Where the piece should begin: behind the found one before it, ahead of the one after.
+
+    The nearer of them counts, or both; empty if none is found.
+    """
     for distance in range(1, len(pieces)):
         before, after = index - distance, index + distance
+        starts = []
         if before >= 0 and pieces[before].spans:
             between = sum(len(piece.text) for piece in pieces[before + 1 : index])
-            return pieces[before].spans[-1][1] + between
+            starts.append(pieces[before].spans[-1][1] + between)
         if after < len(pieces) and pieces[after].spans:
             between = sum(len(piece.text) for piece in pieces[index:after])
-            return max(0, pieces[after].spans[0][0] - between)
-    return None
+            starts.append(max(0, pieces[after].spans[0][0] - between))
+        if starts:
+            return tuple(starts)
+    return ()
 
 
-def _longest_run(
-    page: str, units: Sequence[str], expected: int | None, used: Sequence[Span]
-) -> tuple[int, int]:
+def _longest_run(sheet: Sheet, units: Sequence[str], expected: Sequence[int]) -> tuple[int, int]:
     """How many units the page holds in a row, and where; (0, 0) if not even one near enough."""
     text, best = "", (0, 0)
     for count, unit in enumerate(units, start=1):
         text += unit
-        start = _nearest(page, text, expected, used)
+        start = sheet.nearest(text, expected)
         if start is None:
-            if text not in page:
+            if text not in sheet.text:
                 break
             continue
         best = count, start
     return best
-
-
-def _nearest(page: str, text: str, expected: int | None, used: Sequence[Span]) -> int | None:
-    """The free occurrence nearest to where it is expected; a short one must be in reach."""
-    if expected is None:
-        only = _only(page, text)
-        return only if only is not None and _is_free(only, only + len(text), used) else None
-    is_long = len(text) >= LONG_RUN
-    low, high = (0, len(page)) if is_long else (max(0, expected - REACH), expected + REACH)
-    starts = (low + at for at in _occurrences(page[low : high + len(text)], text))
-    free = (at for at in starts if _is_free(at, at + len(text), used))
-    return min(free, key=lambda at: abs(at - expected), default=None)
-
-
-def _is_free(start: int, end: int, used: Sequence[Span]) -> bool:
-    return all(end <= a or b <= start for a, b in used)
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:

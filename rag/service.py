@@ -63,6 +63,7 @@ class Service:
         with_generator: bool = True,
     ) -> None:
         self.settings = settings
+        self.passwords = tuple(password.get_secret_value() for password in settings.passwords)
         self._catalogs = [open_catalog(settings.index, create=roots is not None)]
         self._holds = ExitStack()
         self._holds.enter_context(generations.hold(generations.current(settings.index)))

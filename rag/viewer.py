@@ -26,8 +26,11 @@ PAGE_POLICY = (
 FILE_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; img-src 'self'"
 
 
-def viewer_router(catalog: Catalog) -> APIRouter:
-    """The viewer's routes: /view, its page pictures, /file and /api/passage."""
+def viewer_router(catalog: Catalog, passwords: tuple[str, ...] = ()) -> APIRouter:
+    """The viewer's routes: /view, its page pictures, /file and /api/passage.
+
+    `passwords` are tried on locked PDFs, whose text is in the index because one of them fits.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.get("/view/{document_id:int}")
@@ -43,7 +46,7 @@ def viewer_router(catalog: Catalog) -> APIRouter:
         language = reader_language(request)
         theme = theme if theme in ("light", "dark") else ""
         try:
-            opened = open_span(catalog, document_id, start, end)
+            opened = open_span(catalog, document_id, start, end, passwords)
         except KeyError:
             return missing(language, theme)
         return _page(render(opened, language, theme, page=page, whole=whole))
@@ -53,7 +56,9 @@ def viewer_router(catalog: Catalog) -> APIRouter:
         try:
             opened = open_span(catalog, document_id, 0, 0)
             mtime_ns = opened.path.stat().st_mtime_ns
-            png = page_png(opened.path, mtime_ns, page, PICTURE_SCALE) if opened.is_pdf else b""
+            png = b""
+            if opened.is_pdf:
+                png = page_png(opened.path, mtime_ns, page, PICTURE_SCALE, passwords)
         except Exception as error:  # PDFium's own errors, and those of the file
             log.info("no picture of page %d of document %d: %s", page, document_id, error)
             png = b""
@@ -161,14 +166,12 @@ def _pdf_page(opened: Opened, view: View, asked: int | None) -> str:
         if 1 <= page <= found.num_pages and page != number
     }
     document_id = opened.document.document_id
-    position = viewer_html.WORDS[view.language]["page"].format(
-        page=number, num_pages=found.num_pages
-    )
+    position = view.position(number, found)
     picture = viewer_html.sheet(f"/view/{document_id}/page/{number}.png", found, position)
     unmarked = number == cited and not found.rectangles
     quote = _quote(opened, view, "unmarked" if unmarked else "quote", anchor=unmarked)
     main = quote + picture if unmarked else picture + quote
-    links = viewer_html.page_links(view, number, found.num_pages, urls)
+    links = viewer_html.page_links(view, position, urls)
     return viewer_html.document_page(view, main, links, f"/file/{document_id}#page={number}")
 
 

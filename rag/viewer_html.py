@@ -47,6 +47,7 @@ STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 WORDS = {
     "en": {
         "page": "Page {page} of {num_pages}",
+        "label": "numbered {label}",
         "previous": "← Previous page",
         "next": "Next page →",
         "cited": "Cited page",
@@ -63,6 +64,7 @@ WORDS = {
     },
     "zh": {
         "page": "第 {page} 页，共 {num_pages} 页",
+        "label": "页码 {label}",
         "previous": "← 上一页",
         "next": "下一页 →",
         "cited": "回到引用页",
@@ -95,6 +97,13 @@ class View:
         """A text of the page in the reader's language, escaped."""
         return escape(WORDS[self.language][key])
 
+    def position(self, number: int, page: PdfPage) -> str:
+        """Which page it is of how many, with the number that the file gives it; not escaped."""
+        words = WORDS[self.language]
+        position = words["page"].format(page=number, num_pages=page.num_pages)
+        label = words["label"].format(label=page.label)
+        return f"{position} ({label})" if page.label else position
+
 
 def marked_text(text: str, start: int, end: int, first: int, last: int, *, anchor: bool) -> str:
     """`text[first:last]` with `text[start:end]` highlighted; both may reach outside."""
@@ -124,9 +133,8 @@ def sheet(picture_url: str, page: PdfPage, alt: str) -> str:
     )
 
 
-def page_links(view: View, page: int, num_pages: int, urls: dict[str, str]) -> str:
+def page_links(view: View, position: str, urls: dict[str, str]) -> str:
     """Page position and the ways to other pages; `urls` has those of previous, next and cited."""
-    position = WORDS[view.language]["page"].format(page=page, num_pages=num_pages)
     links = [f"<span>{escape(position)}</span>"]
     links += [f'<a href="{escape(url)}">{view.word(key)}</a>' for key, url in urls.items()]
     return "".join(links)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.catalog import Catalog
 from rag.pdf_pages import PdfPage, read_page
-from rag.types import StoredChunk, StoredDocument
+from rag.types import Chunk, StoredChunk, StoredDocument
 
 PASSAGE_CHARACTERS = 300  # on either side, in the JSON answer
-PAGES_OF_A_CHUNK = 3  # that a quote is looked for on
+MOST_PAGES = 20  # that a quote is looked for on; pages of nothing else may lie between its own
 WHOLE = 0.99  # of a quote's letters: no other page holds more
 MATCH_CHARACTERS = 400  # around a quote, to find the right one of several on a page
 
@@ -24,6 +25,8 @@ class Opened:
     start: int
     end: int
     chunk: StoredChunk  # that the span starts in, or the nearest before it
+    last_page: int  # of a PDF, that the span may reach to
+    passwords: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def path(self) -> Path:
@@ -43,7 +46,9 @@ class Opened:
         return [] if (status.st_size, status.st_mtime_ns) == known else ["changed"]
 
 
-def open_span(catalog: Catalog, document_id: int, start: int, end: int) -> Opened:
+def open_span(
+    catalog: Catalog, document_id: int, start: int, end: int, passwords: tuple[str, ...] = ()
+) -> Opened:
     """Raises KeyError if there is no such document (any more)."""
     with catalog.snapshot():
         text = catalog.document_text(document_id)
@@ -54,7 +59,16 @@ def open_span(catalog: Catalog, document_id: int, start: int, end: int) -> Opene
     start = min(max(start, 0), len(text))
     end = min(max(end, start), len(text))
     chunk = max((c for c in chunks if c.start <= start), key=lambda c: c.start, default=chunks[0])
-    return Opened(document, text, start, end, chunk)
+    last = last_page(chunk, chunks, end)
+    return Opened(document, text, start, end, chunk, last, passwords)
+
+
+def last_page(chunk: StoredChunk | Chunk, chunks: Sequence[StoredChunk | Chunk], end: int) -> int:
+    """The page that a span from `chunk` to `end` may reach to: the next chunk's, within reason."""
+    first = chunk.page or 1
+    after = min((c for c in chunks if c.start >= end), key=lambda c: c.start, default=None)
+    last = first + MOST_PAGES - 1
+    return min(last, max(first, after.page)) if after and after.page else last
 
 
 def passage_json(opened: Opened) -> dict[str, object]:
@@ -78,7 +92,7 @@ def cited_page(opened: Opened) -> tuple[int, PdfPage]:
     """The page that holds most of the quote: its chunk's, or a next one, as a chunk may run on."""
     first = opened.chunk.page or 1
     best = first, locate(opened, first)
-    last = min(best[1].num_pages, first + PAGES_OF_A_CHUNK - 1) if opened.end > opened.start else 0
+    last = min(best[1].num_pages, opened.last_page) if opened.end > opened.start else 0
     for page in range(first + 1, last + 1):
         if best[1].share > WHOLE:
             break
@@ -91,7 +105,8 @@ def cited_page(opened: Opened) -> tuple[int, PdfPage]:
 def locate(opened: Opened, page: int) -> PdfPage:
     """A page of the PDF, with the quote's rectangles if the chunk may reach to it."""
     text, start, end = opened.text, opened.start, opened.end
-    near = 0 <= page - (opened.chunk.page or 1) < PAGES_OF_A_CHUNK
+    near = (opened.chunk.page or 1) <= page <= opened.last_page
     before = text[max(0, start - MATCH_CHARACTERS) : start]
     after = text[end : end + MATCH_CHARACTERS]
-    return read_page(opened.path, page, before, text[start:end] if near else "", after)
+    quote = text[start:end] if near else ""
+    return read_page(opened.path, page, before, quote, after, opened.passwords)

@@ -174,6 +174,8 @@ def _cite(passage: Passage, quote: str, *, supported: bool = True) -> Citation:
 class ScriptedService:
     """A service that is ready at once, over a catalog in a folder of its own."""
 
+    passwords: tuple[str, ...] = ()
+
     def __init__(self, folder: Path, pace_seconds: float = 0.02) -> None:
         self.catalog = Catalog(folder / "catalog.sqlite")
         fill_catalog(self.catalog, REPOSITORY / "data")

@@ -180,6 +180,19 @@ def test_passwords_are_tried_in_turn(tmp_path: Path, algorithm: str, password: s
         assert caught.value.reason == "password"
 
 
+def test_a_password_may_be_written_in_another_form(tmp_path: Path) -> None:
+    """PDF 2.0 maps compatible signs onto plain ones and drops soft hyphens (RFC 4013)."""
+    path = locked(tmp_path / "a.pdf", "SaSLprep", "AES-256")
+    options = ReadOptions(passwords=("S\u00aaSL\u00adprep",), ocr=False)
+    assert read_document(path, options=options).text == "secret text"
+
+
+def test_pages_that_are_all_alike_are_not_running_lines(tmp_path: Path) -> None:
+    pages: list[Words] = [[(60, 700, "the only line")] for _ in range(6)]
+    document = read_document(write(tmp_path / "a.pdf", pages), options=NO_OCR)
+    assert [block.page for block in document.blocks] == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_damaged_page_costs_only_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(
         tmp_path / "a.pdf", [[(60, 700, f"page {word}")] for word in ("one", "two", "six")]

@@ -76,6 +76,30 @@ def test_a_quote_around_a_footer_and_over_a_page_edge() -> None:
     assert found("nothing alike is here", "", quote, "") == ""
 
 
+def test_a_heading_after_a_page_that_ends_like_its_own() -> None:
+    page = (
+        f"EXHIBIT 32.2 CERTIFICATION of the report, attached as Exhibit 32.2, {'x y ' * 99}the end"
+    )
+    text = letters(page)
+    spans = find_quote(text, "the end of the report", "EXHIBIT 32.2", "CERTIFICATION of the report")
+    assert spans == [(0, 10)]
+
+
+def test_a_cell_is_not_found_within_another_number() -> None:
+    page = "Total 1315 3 9 Sum 4 8"
+    text, words = letters(page), page.split()
+    edges = {len(letters(" ".join(words[:count]))) for count in range(len(words) + 1)}
+    spans = find_quote(text, "| Total | 1315 ", "| 3 |", " 8 |", frozenset(edges))
+    assert spans == [(text.index("3", 8), text.index("3", 8) + 1)]
+
+
+def test_a_sentence_that_the_page_before_ends_with() -> None:
+    sentence = "increased sales were driven largely by our continued focus on price"
+    text = letters(f"Sales in Asia went up too. {sentence}. Other income fell.")
+    spans = find_quote(text, f"{sentence[10:]}. Sales in Asia went up too. ", sentence, "")
+    assert [text[slice(*span)] for span in spans] == [letters(sentence)]
+
+
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
 def test_rectangles_hold_their_quotes(path: Path) -> None:
     row = measure(path, 200)
@@ -87,7 +111,7 @@ def test_rectangles_hold_their_quotes_in_reports() -> None:
     paths = sorted(REPORTS.rglob("*Q1*.pdf"))
     rows = [measure(path, 12) for path in paths]
     chunks, held = (sum(row[name] for row in rows) for name in ("chunks", "held"))
-    assert held >= 0.97 * chunks, [row["missed"] for row in rows]
+    assert held >= 0.99 * chunks, [row["missed"] for row in rows]
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
+from rag.pdf_open import try_passwords
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +18,9 @@ def open_pdf(path: Path, passwords: Sequence[str]) -> Any:
 
     Raises ReadError password if there are none to try; else the second reader has the last word.
     """
-    import pypdfium2
-
-    for password in (None, "", *passwords):
-        for encoded in _encodings(password):
-            try:
-                return pypdfium2.PdfDocument(path, password=encoded)
-            except pypdfium2.PdfiumError as error:
-                if "password" not in str(error).lower():
-                    return None
+    pdf, is_locked = try_passwords(path, passwords)
+    if pdf is not None or not is_locked:
+        return pdf
     if passwords:
         return None
     raise _locked(path)
@@ -34,16 +29,6 @@ def open_pdf(path: Path, passwords: Sequence[str]) -> Any:
 def _locked(path: Path) -> ReadError:
     message = f"{path}: locked; add its password to `passwords`, or save a copy without one"
     return ReadError("password", message)
-
-
-def _encodings(password: str | None) -> Sequence[str | bytes | None]:
-    """Files up to PDF 1.7 hold Latin-1 passwords, newer ones UTF-8."""
-    if password is None or password.isascii():
-        return (password,)
-    try:
-        return (password, password.encode("latin-1"))
-    except UnicodeEncodeError:
-        return (password,)
 
 
 def pages_by_pypdf(path: Path, passwords: Sequence[str]) -> Iterator[str]:

@@ -32,7 +32,10 @@ def without_running(pages: Sequence[Items]) -> list[Items]:
     running = {key for key, n in counts.items() if n >= _RUNNING_SHARE * len(pages)}
     if not running:
         return list(pages)
-    return [_kept(items, number, running) for number, items in enumerate(pages, start=1)]
+    kept = [_kept(items, number, running) for number, items in enumerate(pages, start=1)]
+    if sum(map(bool, kept)) < sum(map(bool, pages)) / 2:
+        return list(pages)  # what most pages consist of runs at no edge
+    return kept
 
 
 def _kept(items: Items, number: int, running: set[str]) -> Items:
