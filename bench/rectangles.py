@@ -13,6 +13,7 @@ import json
 import random
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,8 @@ def look_up(path: Path, text: str, span: tuple[int, int], pages: range) -> tuple
             found = read_page(path, page, text[:start], text[start:end], text[end : end + 400])
         except IndexError:
             break
-        there = "".join(read_back(path, page, box) for box in found.rectangles)
-        once = "".join(read_back(path, page, box, once=True) for box in found.rectangles)
+        there = read_back(path, page, found.rectangles)
+        once = read_back(path, page, found.rectangles, once=True)
         joined += there
         share += found.share
         if wanted in (there, once, joined):
@@ -126,17 +127,19 @@ def look_up(path: Path, text: str, span: tuple[int, int], pages: range) -> tuple
     return False, min(share, 1.0)
 
 
-def read_back(path: Path, page: int, rectangle: Rectangle, *, once: bool = False) -> str:
-    """The letters whose ink's middle stands in the rectangle, in the file's order.
+def read_back(path: Path, page: int, rectangles: Sequence[Rectangle], *, once: bool = False) -> str:
+    """The letters whose ink's middle stands in the rectangles, each by the file's order.
 
-    `once` leaves out a letter that is drawn over itself, as some programs do to make it bold.
+    A letter in two rectangles is read in the first. `once` leaves out a letter that is drawn
+    over itself, as some programs do to make it bold.
     """
-    x, y, width, height = rectangle
-    return "".join(
-        sign
-        for sign, across, down, is_again in signs_of(path, page)
-        if x <= across <= x + width and y <= down <= y + height and not (once and is_again)
-    )
+    left = [sign for sign in signs_of(path, page) if not (once and sign[3])]
+    text = ""
+    for x, y, width, height in rectangles:
+        inside = [x <= sign[1] <= x + width and y <= sign[2] <= y + height for sign in left]
+        text += "".join(sign[0] for sign, is_in in zip(left, inside, strict=True) if is_in)
+        left = [sign for sign, is_in in zip(left, inside, strict=True) if not is_in]
+    return text
 
 
 @lru_cache(maxsize=16)

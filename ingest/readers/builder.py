@@ -15,7 +15,6 @@ _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 _CJK = "\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 CJK = re.compile(f"[{_CJK}]")
-_SPACES = re.compile(r"[^\S\n]+")
 
 
 def clean(text: str) -> str:
@@ -28,7 +27,7 @@ def clean(text: str) -> str:
 def join_lines(lines: Iterable[str]) -> str:
     """Undo wrapping: lines join with a space, or with nothing next to a CJK character."""
     joined = ""
-    for line in (_SPACES.sub(" ", line).strip() for line in lines):
+    for line in (" ".join(line.split()) for line in lines):
         tight = not joined or not line or CJK.match(joined[-1]) or CJK.match(line)
         joined += line if tight else " " + line
     return joined

@@ -16,7 +16,7 @@ from ingest.readers.pdf_headings import Typography, guess_level, heading_at, typ
 from ingest.readers.pdf_lines import ITEM, Line, page_lines, paragraphs
 from ingest.readers.pdf_open import open_pdf, pages_by_pypdf
 from ingest.readers.pdf_order import in_reading_order
-from ingest.readers.pdf_rules import Grid, between_words, page_grids, with_ruled_tables
+from ingest.readers.pdf_rules import Grid, page_grids, places_across, with_ruled_tables
 from ingest.readers.pdf_running import Items, squeezed, without_running
 from ingest.readers.pdf_tables import Table, with_tables
 from rag.errors import ReadError
@@ -62,7 +62,7 @@ def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool) -> Items | None:
     textpage = page.get_textpage()
     try:
         grids = page_grids(page)
-        lines = page_lines(textpage, between_words(grids))
+        lines = page_lines(textpage, places_across(grids))
         if not lines and can_ocr and _has_objects(page):
             return ocr_lines(*page_picture(page))
         return in_reading_order(_with_tables(lines, grids))

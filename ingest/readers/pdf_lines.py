@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import math
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -22,7 +23,7 @@ _TEXT_LINE, _WORD, _SURROGATE = map(re.compile, (r"[^\r\n]+", r"\S+", "[\ud800-\
 _PARAGRAPH_PITCH = 1.35  # times the usual distance of lines
 _FIGURE_ENDS = frozenset("0123456789)%-–—")
 
-Edges = Callable[[float, float, float], bool] | None
+Rules = Callable[[float], Sequence[float]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ class Line:
     weight: int = 400
 
 
-def page_lines(textpage: Any, edges: Edges = None) -> list[Line]:
+def page_lines(textpage: Any, rules: Rules = None) -> list[Line]:
     """The page's lines that hold text, in PDFium's order.
 
-    `edges(left, right, baseline)` says whether a ruled edge stands between two words.
+    `rules(baseline)` says where upright rules stand at a height, from the left: they part cells.
     """
     text = page_text(textpage)
     boxes = _Boxes(textpage.raw)
@@ -64,7 +65,7 @@ def page_lines(textpage: Any, edges: Edges = None) -> list[Line]:
         start = match.start()
         words = [(start + m.start(), start + m.end()) for m in _WORD.finditer(match[0])]
         if words:
-            lines.append(_make_line(text, words, boxes, edges))
+            lines.append(_make_line(text, words, boxes, rules))
     return lines
 
 
@@ -99,8 +100,9 @@ class _Boxes:
         return weight
 
 
-def _make_line(text: str, words: list[tuple[int, int]], boxes: _Boxes, edges: Edges) -> Line:
+def _make_line(text: str, words: list[tuple[int, int]], boxes: _Boxes, rules: Rules) -> Line:
     baseline, size, weight = boxes.font(words[0][0])
+    parting: Sequence[float] = rules(baseline) if rules else ()
     cells: list[Cell] = []
     wide_gaps = 0
     first = words[0][0]
@@ -113,7 +115,7 @@ def _make_line(text: str, words: list[tuple[int, int]], boxes: _Boxes, edges: Ed
             break
         after, after_right = boxes.edges(following[0])
         is_wide = after - right > _CELL_GAP * size or (
-            edges is not None and edges(right, after, baseline)
+            bisect_left(parting, after + 1) > bisect_right(parting, right - 1)
         )
         if is_wide or _is_next_sign(text, end, following):
             wide_gaps += is_wide

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,15 +55,9 @@ def _rules(page: Any) -> tuple[list[Rule], list[Rule]]:
 
     upright: list[Rule] = []
     level: list[Rule] = []
-    count = pdfium.FPDFPage_CountObjects(page.raw)
-    num_paths = 0
     edges = left, bottom, right, top = tuple(ctypes.c_float() for _ in range(4))
-    for index in range(count if count <= _MOST_OBJECTS else 0):
-        path = pdfium.FPDFPage_GetObject(page.raw, index)
-        if pdfium.FPDFPageObj_GetType(path) != pdfium.FPDF_PAGEOBJ_PATH:
-            continue
-        num_paths += 1
-        if num_paths > _PATHS_TO_TRY and not upright:
+    for num_paths, path in enumerate(_paths(page)):
+        if num_paths >= _PATHS_TO_TRY and not upright:
             break
         pdfium.FPDFPageObj_GetBounds(path, *edges)
         x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
@@ -77,6 +71,31 @@ def _rules(page: Any) -> tuple[list[Rule], list[Rule]]:
     return upright, level
 
 
+def _paths(page: Any) -> Iterator[Any]:
+    """The page's drawn paths; none if it has too many objects.
+
+    Most objects are words, thousands a page: they are asked for by their bare addresses, as
+    making Python objects of them would take twice the time.
+    """
+    import pypdfium2.raw as pdfium
+
+    count = pdfium.FPDFPage_CountObjects(page.raw)
+    if count > _MOST_OBJECTS:
+        return
+    address = ctypes.c_void_p
+    kinds = (
+        ctypes.PYFUNCTYPE(address, address, ctypes.c_int),
+        ctypes.PYFUNCTYPE(ctypes.c_int, address),
+    )
+    get_object = ctypes.cast(pdfium.FPDFPage_GetObject, kinds[0])
+    get_type = ctypes.cast(pdfium.FPDFPageObj_GetType, kinds[1])
+    raw = ctypes.cast(page.raw, address).value
+    for index in range(count):
+        place = get_object(raw, index)
+        if get_type(place) == pdfium.FPDF_PAGEOBJ_PATH:
+            yield ctypes.cast(place, pdfium.FPDF_PAGEOBJECT)
+
+
 def _is_outline(path: Any) -> bool:
     """Whether a path is a box whose edges are drawn; a filled one is a background."""
     import pypdfium2.raw as pdfium
@@ -88,29 +107,25 @@ def _is_outline(path: Any) -> bool:
 
 def grids(upright: Sequence[Rule], level: Sequence[Rule]) -> Iterator[Grid]:
     """Group rules that meet, directly or through others."""
-    groups: list[tuple[list[Rule], list[Rule]]] = []
+    groups: list[tuple[list[Rule], set[int]]] = []  # level rules by their index
+    places = sorted(range(len(level)), key=lambda index: level[index].at)
+    heights = [level[index].at for index in places]
     for rule in upright:
-        crossed = [other for other in level if _meet(rule, other)]
-        touched = [group for group in groups if any(other in group[1] for other in crossed)]
-        for group in touched:
-            groups.remove(group)
-        groups.append(
-            (
-                [rule, *(one for group in touched for one in group[0])],
-                list({*crossed, *(one for group in touched for one in group[1])}),
-            )
-        )
+        low = bisect_right(heights, rule.start - _TOUCH)
+        high = bisect_left(heights, rule.end + _TOUCH)
+        crossed = {
+            index
+            for index in places[low:high]
+            if level[index].start - _TOUCH < rule.at < level[index].end + _TOUCH
+        }
+        touched = [group for group in groups if not crossed.isdisjoint(group[1])]
+        groups = [group for group in groups if crossed.isdisjoint(group[1])]
+        joined = [rule, *(one for group in touched for one in group[0])]
+        groups.append((joined, crossed.union(*(group[1] for group in touched))))
     for verticals, horizontals in groups:
-        across, up = _places(verticals), _places(horizontals)
+        across, up = _places(verticals), _places([level[index] for index in horizontals])
         if len(across) > 2 and len(up) > 2:
             yield Grid(across, up)
-
-
-def _meet(upright: Rule, level: Rule) -> bool:
-    return (
-        level.start - _TOUCH < upright.at < level.end + _TOUCH
-        and upright.start - _TOUCH < level.at < upright.end + _TOUCH
-    )
 
 
 def _places(rules: Sequence[Rule]) -> tuple[float, ...]:
@@ -121,20 +136,16 @@ def _places(rules: Sequence[Rule]) -> tuple[float, ...]:
     return tuple(places)
 
 
-def between_words(found: Sequence[Grid]) -> Callable[[float, float, float], bool] | None:
-    """Tells whether a rule stands between `left` and `right` on a baseline; None without grids."""
+def places_across(found: Sequence[Grid]) -> Callable[[float], Sequence[float]] | None:
+    """Tells where upright rules stand at a height, from the left; None without grids."""
     if not found:
         return None
 
-    def is_parted(left: float, right: float, baseline: float) -> bool:
-        return any(
-            left - 1 < at < right + 1
-            for grid in found
-            if grid.up[0] < baseline < grid.up[-1]
-            for at in grid.across
-        )
+    def places(baseline: float) -> list[float]:
+        grids = (grid for grid in found if grid.up[0] < baseline < grid.up[-1])
+        return sorted(at for grid in grids for at in grid.across)
 
-    return is_parted
+    return places
 
 
 def with_ruled_tables(lines: Sequence[Line], found: Sequence[Grid]) -> list[Line | Table]:

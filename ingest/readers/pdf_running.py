@@ -17,7 +17,7 @@ _RUNNING_SHARE, _RUNNING_PAGES = 0.6, 4
 
 def squeezed(text: str) -> str:
     """Text without white space, in one case: what two settings of a title share."""
-    return re.sub(r"\s+", "", text).casefold()
+    return "".join(text.split()).casefold()
 
 
 def without_running(pages: Sequence[Items]) -> list[Items]:
