@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from ingest.readers.builder import join_lines
+from rag.pdf_boxes import CharacterBoxes
 from rag.pdf_text import page_text
 
 _HYPHENS = ("\ufffe", "\x02", "\u00ad")  # how PDFium marks a hyphen that ends a line
@@ -59,7 +58,7 @@ def page_lines(textpage: Any, rules: Rules = None) -> list[Line]:
     `rules(baseline)` says where upright rules stand at a height, from the left: they part cells.
     """
     text = page_text(textpage)
-    boxes = _Boxes(textpage.raw)
+    boxes = CharacterBoxes(textpage)
     lines = []
     for match in _TEXT_LINE.finditer(text):
         start = match.start()
@@ -69,38 +68,9 @@ def page_lines(textpage: Any, rules: Rules = None) -> list[Line]:
     return lines
 
 
-class _Boxes:
-    """Asks PDFium where a character stands, without making new numbers at every call."""
-
-    def __init__(self, raw: Any) -> None:
-        import pypdfium2.raw as pdfium
-
-        self._raw, self._pdfium = raw, pdfium
-        self._matrix = pdfium.FS_MATRIX()
-        self._numbers = [ctypes.c_double() for _ in range(4)]
-
-    def edges(self, index: int) -> tuple[float, float]:
-        """The left and right edge of a character's ink."""
-        left, right, bottom, top = self._numbers
-        self._pdfium.FPDFText_GetCharBox(self._raw, index, left, right, bottom, top)
-        return left.value, right.value
-
-    def font(self, index: int) -> tuple[float, float, int]:
-        """The baseline, the font size as it shows on the page, and the font's weight."""
-        x, y = self._numbers[:2]
-        self._pdfium.FPDFText_GetCharOrigin(self._raw, index, x, y)
-        size = self._pdfium.FPDFText_GetFontSize(self._raw, index)
-        if self._pdfium.FPDFText_GetMatrix(self._raw, index, self._matrix):
-            size *= math.hypot(self._matrix.c, self._matrix.d) or 1.0
-        return y.value, size, self._pdfium.FPDFText_GetFontWeight(self._raw, index)
-
-    def weight(self, index: int) -> int:
-        """The font's weight, 400 if unknown."""
-        weight: int = self._pdfium.FPDFText_GetFontWeight(self._raw, index)
-        return weight
-
-
-def _make_line(text: str, words: list[tuple[int, int]], boxes: _Boxes, rules: Rules) -> Line:
+def _make_line(
+    text: str, words: list[tuple[int, int]], boxes: CharacterBoxes, rules: Rules
+) -> Line:
     baseline, size, weight = boxes.font(words[0][0])
     parting: Sequence[float] = rules(baseline) if rules else ()
     cells: list[Cell] = []
