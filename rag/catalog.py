@@ -16,6 +16,7 @@ import numpy as np
 from rag.catalog_checking import CatalogChecking
 from rag.catalog_file import SCHEMA_VERSION
 from rag.catalog_reading import LOG_START_KEY
+from rag.catalog_places import PLACES_KEY, CatalogPlaces
 from rag.types import Chunk
 
 __all__ = ["DIMENSION_KEY", "ENCODER_KEY", "SCHEMA_VERSION", "Catalog"]
@@ -25,7 +26,7 @@ ENCODER_KEY = "encoder"  # in meta: the fingerprint of the encoder that made the
 DROPPED_AT_ONCE = 50_000  # changes in one transaction: it stays short, whatever the log's length
 
 
-class Catalog(CatalogChecking):
+class Catalog(CatalogChecking, CatalogPlaces):
     """Keeps documents, chunks, embeddings, failures and the log of changes.
 
     One writer at a time, and readers that it never blocks; safe to share between threads. Raises
@@ -126,6 +127,7 @@ class Catalog(CatalogChecking):
                 (new_path, mtime_ns, old_path),
             )
             connection.execute("DELETE FROM failures WHERE path IN (?, ?)", (old_path, new_path))
+            self.set_meta(PLACES_KEY, str(self.places() + 1))
         return True
 
     def copy_document(self, path: str, new_path: str, mtime_ns: int, inode: int) -> bool:
@@ -172,6 +174,7 @@ class Catalog(CatalogChecking):
             connection.execute(
                 "UPDATE documents SET size = ?, mtime_ns = ? WHERE path = ?", (size, mtime_ns, path)
             )
+            self.set_meta(PLACES_KEY, str(self.places() + 1))
 
     def delete_document(self, path: str) -> bool:
         """Delete the path's document; False if there was none."""

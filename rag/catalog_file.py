@@ -62,6 +62,8 @@ CREATE TABLE log (
     chunk_id INTEGER NOT NULL
 );
 """
+# Not a new version of the schema: readers do without, and a writer adds it to an older file.
+TIME_INDEX = "CREATE INDEX IF NOT EXISTS documents_by_time ON documents (mtime_ns, indexed_at)"
 
 
 class CatalogFile:
@@ -121,6 +123,8 @@ class CatalogFile:
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             version = self._version()
         if version == SCHEMA_VERSION:
+            if not self.read_only:
+                self._writer.execute(TIME_INDEX)
             return
         if version == 0 and self.read_only:
             raise IndexStateError(f"The catalog {self.path} is still empty. Index a folder first.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
@@ -14,14 +13,18 @@ from typing import Annotated, Any
 import typer
 
 from rag import cli_output as output
-from rag.config import Settings, load_settings
+from rag import cli_questions
+from rag.cli_options import (
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    EXIT_UNSOUND,
+    IndexOption,
+    JsonOption,
+    open_settings,
+)
+from rag.config import Settings
 from rag.errors import FootnoteError
-
-EXIT_ERROR = 1
-EXIT_NOTHING = 3
-EXIT_SOME_FAILED = 4
-EXIT_UNSOUND = 5
-EXIT_INTERRUPTED = 130
 
 EPILOG = (
     "Exit codes: 0 well, 1 error, 2 wrong usage, 3 nothing found or no answer, "
@@ -37,11 +40,6 @@ app = typer.Typer(
 models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
-IndexOption = Annotated[
-    Path | None,
-    typer.Option("--index", help="The folder of the index [default: .footnote, FOOTNOTE_INDEX]."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Folders = Annotated[list[Path], typer.Argument(help="Folders or files.", show_default=False)]
 
 
@@ -69,12 +67,6 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _settings(index: Path | None, **others: Any) -> Settings:
-    settings = load_settings(index=index, **others)
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
-    return settings
-
-
 # Documents
 
 
@@ -84,7 +76,7 @@ def ingest(folders: Folders, index: IndexOption = None, as_json: JsonOption = Fa
 
     Example: footnote ingest ~/papers ~/contracts
     """
-    _sync(_settings(index), folders, as_json)
+    _sync(open_settings(index), folders, as_json)
 
 
 @app.command("sync")
@@ -93,7 +85,7 @@ def sync_command(index: IndexOption = None, as_json: JsonOption = False) -> None
 
     Example: footnote sync --index ~/library
     """
-    _sync(_settings(index), [], as_json)
+    _sync(open_settings(index), [], as_json)
 
 
 def _sync(settings: Settings, folders: list[Path], as_json: bool) -> None:
@@ -136,7 +128,7 @@ def watch(
     """
     from rag.service import Service
 
-    service = Service(_settings(index), output.say, roots=folders or (), with_generator=False)
+    service = Service(open_settings(index), output.say, roots=folders or (), with_generator=False)
     try:
         service.start()
         service.wait()
@@ -149,61 +141,7 @@ def watch(
 # Questions
 
 
-@app.command()
-def search(
-    words: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
-    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many passages.")] = 10,
-    index: IndexOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find passages by meaning and by words.
-
-    Example: footnote search "notice period" --top-k 5 --json
-    """
-    with output.clean_stdout() as out, _footnote(_settings(index), False) as footnote:
-        started = time.perf_counter()
-        hits = footnote.search(words, top_k)
-        took_ms = (time.perf_counter() - started) * 1000
-        if as_json:
-            output.print_json(output.search_json(words, hits, took_ms), out)
-        else:
-            output.print_hits(hits, out)
-    if not hits:
-        raise typer.Exit(EXIT_NOTHING)
-
-
-@app.command()
-def ask(
-    question: Annotated[str, typer.Argument(help="In any language.", show_default=False)],
-    index: IndexOption = None,
-    as_json: JsonOption = False,
-    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
-) -> None:
-    """Answer a question from the documents; every statement is cited.
-
-    Example: footnote ask "How long is the warranty?" --json
-    """
-    with output.clean_stdout() as out, _footnote(_settings(index), True) as footnote:
-        if as_json:
-            answer = footnote.ask(question)
-            output.print_json(output.answer_json(answer), out)
-        else:
-            answer = output.print_answer(footnote.stream(question), out, stream=stream)
-    if answer.abstained:
-        raise typer.Exit(EXIT_NOTHING)
-
-
-@contextmanager
-def _footnote(settings: Settings, with_generator: bool) -> Iterator[Any]:
-    """The pipeline over an index that is only read."""
-    from rag.service import Service
-
-    service = Service(settings, output.say, roots=None, with_generator=with_generator)
-    try:
-        service.start()
-        yield service.footnote
-    finally:
-        service.close()
+cli_questions.register(app)
 
 
 @app.command()
@@ -227,7 +165,7 @@ def chat(
     from rag.documents import index_for
     from rag.service import Service
 
-    settings = _settings(index, host=host, port=port)
+    settings = open_settings(index, host=host, port=port)
     if docs is not None and index is None:
         settings = settings.model_copy(update={"index": index_for(docs, settings)})
     with serve.bind(settings.host, settings.port) as bound:
@@ -271,7 +209,7 @@ def status(index: IndexOption = None, as_json: JsonOption = False) -> None:
     from ingest.sync import remembered_roots
     from rag import parts
 
-    found = parts.index_status(_settings(index).index, remembered_roots)
+    found = parts.index_status(open_settings(index).index, remembered_roots)
     if as_json:
         output.print_json(found, sys.stdout)
     else:
@@ -289,7 +227,7 @@ def verify(
     """
     from rag import parts
 
-    settings = _settings(index)
+    settings = open_settings(index)
     status = parts.index_status(settings.index, lambda _: [])
     dimension = status["dimension"]
     if dimension is None:
@@ -316,7 +254,7 @@ def doctor(index: IndexOption = None, as_json: JsonOption = False) -> None:
     """
     from rag.doctor import examine
 
-    findings = examine(_settings(index))
+    findings = examine(open_settings(index))
     if as_json:
         output.print_json([finding.as_json() for finding in findings], sys.stdout)
     else:
@@ -333,7 +271,7 @@ def models_list(as_json: JsonOption = False) -> None:
     """
     from rag.models import list_models
 
-    found = [entry._asdict() for entry in list_models(_settings(None).cache)]
+    found = [entry._asdict() for entry in list_models(open_settings(None).cache)]
     if as_json:
         output.print_json(found, sys.stdout)
         return
@@ -358,7 +296,7 @@ def models_fetch() -> None:
     from rag.models import resolve_generator
     from rag.parts import NO_MODEL, SERVER_PREFIX, fetch_encoder
 
-    settings = _settings(None)
+    settings = open_settings(None)
     started = time.monotonic()
     found = [fetch_encoder(settings, output.say)[0]]
     if not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL)):

@@ -22,6 +22,7 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Found,
     Hit,
     Passage,
     SourcesFound,
@@ -74,8 +75,21 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def search_json(query: str, hits: Sequence[Hit], took_ms: float) -> dict[str, Any]:
-    return {"query": query, "took_ms": round(took_ms, 1), "hits": [hit_json(hit) for hit in hits]}
+def search_json(found: Found) -> dict[str, Any]:
+    return {**found_json(found), "hits": [hit_json(hit) for hit in found.hits]}
+
+
+def found_json(found: Found) -> dict[str, Any]:
+    """How it was searched."""
+    times = {name: round(spent, 1) for name, spent in found.timings_ms.items()}
+    return {
+        "query": found.query,
+        "mode": found.mode,
+        "filter": found.where.as_json(),
+        "notes": list(found.notes),
+        "took_ms": times.get("total", 0.0),
+        "timings_ms": times,
+    }
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
@@ -109,16 +123,19 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             for name in ("retrieve", "first_token", "total")
         },
         "model": answer.model,
+        "search": found_json(answer.found) if answer.found else None,
     }
 
 
-def print_hits(hits: Sequence[Hit], out: TextIO) -> None:
-    for hit in hits:
+def print_found(found: Found, out: TextIO) -> None:
+    for note in found.notes:
+        say(f"Note: {note}")
+    for hit in found.hits:
         place = _place(hit.chunk.title, hit.chunk.page, hit.chunk.heading)
         print(f"{hit.rank:>3}. {place}  ({hit.score:.3f})", file=out)
         print(f"     {_one_line(hit.chunk.text, SNIPPET_CHARACTERS)}", file=out)
         print(f"     {hit.chunk.path}\n", file=out)
-    if not hits:
+    if not found.hits:
         say("Nothing was found.")
 
 
@@ -127,7 +144,9 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     answer: Answer | None = None
     for event in events:
         match event:
-            case SourcesFound(passages=passages):
+            case SourcesFound(passages=passages, found=found):
+                for note in found.notes if found else ():
+                    say(f"Note: {note}")
                 say(_sources_line(passages))
             case AnswerText(text=text) if stream:
                 print(text, end="", file=out, flush=True)

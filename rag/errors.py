@@ -5,6 +5,7 @@ FootnoteError
 ├── ModelError        weights are missing, damaged, or cannot be fetched
 ├── ReadError         one document cannot be read (carries a reason code)
 ├── IndexStateError   the index is missing, damaged, locked, or of another version
+├── SearchError       a search asks for what cannot be: a filter, a mode, a collection
 └── GenerationError   the language model failed
 """
 
@@ -41,6 +42,10 @@ class ReadError(FootnoteError):
 
 class IndexStateError(FootnoteError):
     """The index is missing, damaged, locked, or of another version."""
+
+
+class SearchError(FootnoteError):
+    """A search asks for what cannot be: a filter, a mode, a collection."""
 
 
 class GenerationError(FootnoteError):

@@ -45,6 +45,27 @@ class IdSet:
         changed._set(known[known < 8 * len(changed._bits)], False)
         return changed
 
+    @classmethod
+    def of_ranges(cls, ranges: Ids) -> IdSet:
+        """All ids from the first to the last of each range (n, 2)."""
+        found = cls()
+        if len(ranges):
+            steps = np.zeros(int(ranges.max()) + 2, dtype=np.int32)
+            np.add.at(steps, ranges[:, 0], 1)
+            np.add.at(steps, ranges[:, 1] + 1, -1)
+            found._take(np.packbits(np.cumsum(steps) > 0, bitorder="little"))
+        return found
+
+    def runs(self) -> Ids:
+        """(n, 2): the first and last id of each run of ids without a gap."""
+        flags = np.unpackbits(self._bits, bitorder="little").astype(np.int8)
+        edges = np.flatnonzero(np.diff(flags, prepend=0, append=0))
+        edges[1::2] -= 1
+        return edges.reshape(-1, 2).astype(np.int64)
+
+    def _take(self, bits: npt.NDArray[np.uint8]) -> None:
+        self._bits, self.count = bits, int(np.bitwise_count(bits).sum())
+
     def contains(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """For each id, whether it is in the set."""
         found = np.zeros(len(ids), dtype=np.bool_)
@@ -63,6 +84,12 @@ class IdSet:
 
     def __or__(self, other: IdSet) -> IdSet:
         return self.with_changes(other.ids(), ())
+
+    def __and__(self, other: IdSet) -> IdSet:
+        found = IdSet()
+        size = min(len(self._bits), len(other._bits))
+        found._take(self._bits[:size] & other._bits[:size])
+        return found
 
     def __len__(self) -> int:
         return self.count

@@ -241,3 +241,11 @@ def _evidence(words: list[str], sample: str) -> Counter[str]:
     if not sample.isascii():
         found.update(letter for letter in sample if letter in _LETTER_WEIGHTS)
     return found
+
+
+def find_language(name: str) -> str | None:
+    """The code that a code ("zh", "zh-CN") or an English name ("Chinese") means; None if none."""
+    word = name.strip().casefold()
+    by_name = {full.split(" (")[0].casefold(): code for code, full in _NAMES.items()}
+    code = by_name.get(word, word.replace("_", "-").split("-")[0])
+    return code if code in _NAMES else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class LanguageGroups:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._lock = threading.Lock()
-        self._sequence = -1
+        self._sequence = self._grouped_at = -1
         self._ids: dict[str, IdSet] = {}
         self._means: dict[str, _Mean] = {}
         self._groups: list[LanguageGroup] = []
@@ -49,11 +50,25 @@ class LanguageGroups:
     def current(self) -> list[LanguageGroup]:
         """The groups as the catalog stands now; what the log says is all that is read."""
         with self._lock, self._catalog.snapshot():
-            if (sequence := self._catalog.sequence()) != self._sequence:
-                self._follow()
+            self._catch_up()
+            if self._sequence != self._grouped_at:
                 self._groups = self._make_groups()
-                self._sequence = sequence
+                self._grouped_at = self._sequence
             return self._groups
+
+    def chunks_in(self, languages: Iterable[str]) -> IdSet:
+        """The chunks of some languages, as the catalog stands now."""
+        found = IdSet()
+        with self._lock, self._catalog.snapshot():
+            self._catch_up()
+            for language in languages:
+                found |= self._ids.get(language, IdSet())
+        return found
+
+    def _catch_up(self) -> None:
+        if (sequence := self._catalog.sequence()) != self._sequence:
+            self._follow()
+            self._sequence = sequence
 
     def _follow(self) -> None:
         if self._sequence < 0:

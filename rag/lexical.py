@@ -9,11 +9,14 @@ import threading
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexStateError
+from rag.id_set import IdSet
+from rag.lexical_filter import MAX_FETCHED, LexicalFilter
 from rag.words import tokenize
 
 TOKENIZER = "footnote_whitespace"
@@ -37,6 +40,7 @@ class LexicalIndex:
         self._lock = threading.RLock()
         self._writer: Any = None
         self._sequence = 0
+        self._filters: WeakKeyDictionary[IdSet, LexicalFilter] = WeakKeyDictionary()
         self._schema = self._make_schema()
         try:
             if path is None:
@@ -140,24 +144,52 @@ class LexicalIndex:
             return 0  # nothing is promised, so everything is replayed
 
     def search(
-        self, query: str, k: int, allowed: Set[int] | None = None
+        self, query: str, k: int, allowed: IdSet | Set[int] | None = None
     ) -> list[tuple[int, float]]:
         """The k best (chunk id, BM25 score) that hold any token of the query, best first.
 
         `allowed` are the only ids that may be found; when it is empty nothing is found.
         """
         words = list(dict.fromkeys(tokenize(query)))
-        if k < 1 or not words or (allowed is not None and not allowed):
+        if k < 1 or not words or (allowed is not None and not len(allowed)):
             return []
         maker, occur = self._tantivy.Query, self._tantivy.Occur
         terms = [maker.term_query(self._schema, "body", word, "freq") for word in words]
         wanted = maker.boolean_query([(occur.Should, term) for term in terms])
-        if allowed is not None:
-            members = self._members([int(chunk_id) for chunk_id in allowed])
-            filtered = maker.const_score_query(members, 0.0)  # narrows, but adds no score
-            wanted = maker.boolean_query([(occur.Must, wanted), (occur.Must, filtered)])
         searcher = self._index.searcher()
-        hits = searcher.search(wanted, limit=k, count=False).hits
+        if allowed is None:
+            return self._hits(searcher, wanted, k)
+        members = allowed if isinstance(allowed, IdSet) else IdSet(allowed)
+        return self._search_among(searcher, wanted, k, members)
+
+    def _search_among(
+        self, searcher: Any, wanted: Any, k: int, allowed: IdSet
+    ) -> list[tuple[int, float]]:
+        """Look through more hits for those allowed; where that is too many, let tantivy test."""
+        narrowing = self._filter(allowed)
+        num_held = int(searcher.num_docs)
+        num_fetched = None if narrowing.is_compact else narrowing.num_fetched(k, num_held)
+        while num_fetched is not None and num_fetched <= MAX_FETCHED:
+            hits = self._hits(searcher, wanted, num_fetched)
+            is_allowed = allowed.contains(np.array([i for i, _ in hits], dtype=np.int64))
+            kept = [hit for hit, is_member in zip(hits, is_allowed, strict=True) if is_member]
+            if len(kept) >= k or len(hits) < num_fetched:
+                return kept[:k]
+            num_fetched *= 5
+        must = self._tantivy.Occur.Must
+        both = [(must, wanted), (must, narrowing.query())]
+        return self._hits(searcher, self._tantivy.Query.boolean_query(both), k)
+
+    def _filter(self, allowed: IdSet) -> LexicalFilter:
+        found = self._filters.get(allowed)
+        if found is None:
+            found = LexicalFilter(self._tantivy, self._schema, allowed)
+            self._filters[allowed] = found
+        return found
+
+    def _hits(self, searcher: Any, query: Any, k: int) -> list[tuple[int, float]]:
+        """The k best, ties by id."""
+        hits = searcher.search(query, limit=k, count=False).hits
         ids = searcher.fast_field_values("chunk_id", [address for _, address in hits])
         found = [(int(i), float(score)) for i, (score, _) in zip(ids, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))

@@ -14,7 +14,7 @@ from rag.indexes import Indexes
 from rag.packer import Packed, join_chunks, pack
 from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal, refusal
 from rag.repetition import until_repeated
-from rag.retriever import Retriever
+from rag.retriever import EVERYTHING, Retriever
 from rag.self_check import answers_question
 from rag.support import SupportChecker
 from rag.types import (
@@ -24,11 +24,13 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Found,
     Hit,
     Message,
     Passage,
     SourcesFound,
 )
+from rag.where import Mode, Where
 
 MAX_TRIES = 5  # of a search whose documents are replaced before they are packed
 EXTRACTIVE = "extractive"  # the name of the model that is none
@@ -63,28 +65,51 @@ class Footnote:
         self._max_answer_tokens = max_answer_tokens
         self._temperature = temperature
 
-    def search(self, query: str, top_k: int = 10) -> list[Hit]:
+    def search(
+        self, query: str, top_k: int = 10, *, mode: Mode = "hybrid", where: Where = EVERYTHING
+    ) -> list[Hit]:
         """The best chunks for a query, best first."""
-        return self._retriever.search(query, top_k)
+        return list(self.find(query, top_k, mode=mode, where=where).hits)
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
+    def find(
+        self, query: str, top_k: int = 10, *, mode: Mode = "hybrid", where: Where = EVERYTHING
+    ) -> Found:
+        """The best chunks that the filter lets through, and how they were found.
+
+        Raises SearchError if there is no such mode.
+        """
+        return self._retriever.find(query, top_k, mode=mode, where=where)
+
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        *,
+        mode: Mode = "hybrid",
+        where: Where = EVERYTHING,
+    ) -> Answer:
         """Answer at once. Raises GenerationError if the model fails."""
-        for event in self.stream(question, history):
+        for event in self.stream(question, history, mode=mode, where=where):
             if isinstance(event, AnswerFinished):
                 return event.answer
         raise AssertionError("a stream ends with AnswerFinished")
 
     def stream(
-        self, question: str, history: Sequence[Message] = ()
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        *,
+        mode: Mode = "hybrid",
+        where: Where = EVERYTHING,
     ) -> Iteration[AnswerEvent, None, None]:
         """Answer in pieces: the sources, then text and citations, then the whole answer.
 
         Closing the iterator stops the model. Raises GenerationError if the model fails.
         """
         run = _Run(question, history)
-        hits, packed = self._find(question, history)
-        run.found(hits, packed.passages)
-        yield SourcesFound(packed.passages, tuple(hits))
+        found, packed = self._find(question, history, mode, where)
+        run.found(found, packed.passages)
+        yield SourcesFound(packed.passages, found.hits, found)
         if not packed.passages:
             yield from run.abstain()
         elif self._generator is None:
@@ -94,13 +119,17 @@ class Footnote:
         name = self._generator.name if self._generator else EXTRACTIVE
         yield AnswerFinished(run.answer(name))
 
-    def _find(self, question: str, history: Sequence[Message]) -> tuple[Sequence[Hit], Packed]:
+    def _find(
+        self, question: str, history: Sequence[Message], mode: Mode, where: Where
+    ) -> tuple[Found, Packed]:
         """Search and pack; again when a document was replaced in between."""
         for tries_left in reversed(range(MAX_TRIES)):
             wordings = follow_up(question, history)
-            hits = self._retriever.search(question, self._top_k, wordings=wordings)
+            found = self._retriever.find(
+                question, self._top_k, wordings=wordings, mode=mode, where=where
+            )
             try:
-                return hits, self._pack(question, hits, history)
+                return found, self._pack(question, found.hits, history)
             except KeyError:
                 if not tries_left:
                     raise
@@ -211,15 +240,15 @@ class _Run:
         self.question = question
         self.history = history
         self.passages: tuple[Passage, ...] = ()
-        self._hits: tuple[Hit, ...] = ()
+        self._found = Found((), question)
         self._pieces: list[AnswerText | CitationFound] = []
         self._abstained = False
         self._tokens = (0, 0)
         self._started = time.perf_counter()
         self._timings_ms: dict[str, float] = {}
 
-    def found(self, hits: Sequence[Hit], passages: Sequence[Passage]) -> None:
-        self._hits, self.passages = tuple(hits), tuple(passages)
+    def found(self, found: Found, passages: Sequence[Passage]) -> None:
+        self._found, self.passages = found, tuple(passages)
         self._timings_ms["retrieve"] = self._elapsed_ms()
 
     def tick(self) -> None:
@@ -278,11 +307,12 @@ class _Run:
             abstained=self._abstained,
             citations=tuple(self.citations()),
             passages=self.passages,
-            hits=self._hits,
+            hits=self._found.hits,
             prompt_tokens=self._tokens[0],
             completion_tokens=self._tokens[1],
             model=model,
             timings_ms=self._timings_ms,
+            found=self._found,
         )
 
 

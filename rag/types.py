@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rag.where import Mode, Where
+
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "record"]
 
 
@@ -101,6 +103,24 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, and how.
+
+    `query` is what was searched, `mode` how it was in the end, `where` what it was narrowed to.
+    A hit's score is, by mode, the fused reciprocal rank, the inner product (less what the encoder
+    likes of its language), or BM25. `notes` are for people, each with its cure. `timings_ms` are
+    milliseconds by step, `total` among them.
+    """
+
+    hits: tuple[Hit, ...]
+    query: str
+    mode: Mode = "hybrid"
+    where: Where = field(default_factory=Where)
+    notes: tuple[str, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A numbered piece of a document that a question is answered from.
 
@@ -164,7 +184,7 @@ class Answer:
     """A finished answer. `text` carries the labels of `citations`, one each, in order.
 
     `[?]` in the text follows a statement that no source was found for. `passages` are the
-    numbered sources that the model saw, `hits` what the search found.
+    numbered sources that the model saw, `hits` what the search found; `found` tells how.
     """
 
     question: str
@@ -177,6 +197,7 @@ class Answer:
     completion_tokens: int
     model: str
     timings_ms: dict[str, float] = field(default_factory=dict)
+    found: Found | None = None
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and
@@ -185,10 +206,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """The search is done; the written answer follows."""
+    """The search is done; the written answer follows. `found` tells how it was searched."""
 
     passages: tuple[Passage, ...]
     hits: tuple[Hit, ...]
+    found: Found | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 from fakes import ScriptedGenerator
 
 from rag import cli, parts
+from rag.cli_options import EXIT_NOTHING
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMANDS = (
@@ -50,7 +51,11 @@ def test_from_a_folder_to_an_answer(
     assert (docs.parent / ".footnote" / "catalog.sqlite3").exists()
     assert run(monkeypatch, "search", "blue pump", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"query", "took_ms", "hits"}
+    assert set(found) == {
+        "query", "mode", "filter", "notes", "took_ms", "timings_ms", "hits",
+    }  # fmt: skip
+    assert (found["mode"], found["filter"], found["notes"]) == ("hybrid", {}, [])
+    assert {"encode", "dense", "lexical", "fuse", "total"} <= set(found["timings_ms"])
     assert set(found["hits"][0]) == {
         "rank", "score", "document", "path", "title", "heading", "page", "start", "end", "text",
     }  # fmt: skip
@@ -58,6 +63,7 @@ def test_from_a_folder_to_an_answer(
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
+        "search",
     }  # fmt: skip
     assert answer["answer"] == "The pump is blue[1]."
     (citation,) = answer["citations"]
@@ -84,7 +90,7 @@ def test_an_answer_for_people(
 def test_a_refusal_has_its_own_exit_code(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, "ingest", str(docs))
     monkeypatch.setattr(parts, "open_generator", lambda s, say: ScriptedGenerator("NOT_FOUND"))
-    assert run(monkeypatch, "ask", "Who paints?") == cli.EXIT_NOTHING
+    assert run(monkeypatch, "ask", "Who paints?") == EXIT_NOTHING
 
 
 def test_files_that_cannot_be_read_are_told_and_have_an_exit_code(
@@ -97,6 +103,59 @@ def test_files_that_cannot_be_read_are_told_and_have_an_exit_code(
     assert run(monkeypatch, "status", "--json") == 0
     status = json.loads(capsys.readouterr().out)
     assert status["documents"] == 1 and status["failures"][0]["reason"] == "damaged"
+
+
+def test_a_search_is_narrowed_and_its_way_is_chosen(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (docs / "pump.md").write_text("The pump is green.")
+    run(monkeypatch, "ingest", str(docs))
+    capsys.readouterr()
+
+    def search(*options: str) -> Any:
+        code = run(monkeypatch, "search", "pump", "--json", *options)
+        found = json.loads(capsys.readouterr().out)
+        assert code == (0 if found["hits"] else EXIT_NOTHING)
+        return found
+
+    def names(*options: str) -> list[str]:
+        return sorted(Path(hit["path"]).name for hit in search(*options)["hits"])
+
+    assert names() == names("--folder", "docs", "--after", "2000") == ["pump.md", "pump.txt"]
+    assert names("--type", ".md") == names("--document", "pump.md") == ["pump.md"]
+    assert names("--glob", "*.txt", "--glob", "*.pdf", "--language", "en") == ["pump.txt"]
+    found = search("--before", "2000-01", "--mode", "lexical")
+    assert found["hits"] == [] and found["mode"] == "lexical"
+    assert found["filter"] == {"before": "2000-01-01"}
+    assert "lets nothing of the index through" in found["notes"][0]
+    options = ("--type", "md", "--mode", "dense", "--json")
+    assert run(monkeypatch, "ask", "Which colour?", *options) in (0, EXIT_NOTHING)
+    answer = json.loads(capsys.readouterr().out)
+    assert [Path(hit["path"]).name for hit in answer["hits"]] == ["pump.md"]
+    assert answer["search"]["mode"] == "dense" and answer["search"]["filter"] == {"types": ["md"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--mode", "fuzzy"), "hybrid, dense, lexical"),
+        (("--type", "foo"), "pdf, word"),
+        (("--language", "klingon"), "klingon"),
+        (("--after", "yesterday"), "2024-12-31"),
+        (("--after", "2024-02-30"), "2024-02-30"),
+        (("--after", "2025", "--before", "2024"), "2025-01-01"),
+        (("--glob", "[z-a]"), "backwards"),
+    ],
+)
+def test_a_wrong_filter_is_one_clean_message(
+    options: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, "search", "x", *options) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Error: ") and message in printed.err and printed.out == ""
 
 
 def test_sync_follows_what_was_ingested(

@@ -25,6 +25,17 @@ def test_it_is_a_set(first: set[int], added: set[int], removed: set[int]) -> Non
 
 
 @settings(deadline=None)
+@given(ids, ids)
+def test_what_is_in_both_and_runs(first: set[int], second: set[int]) -> None:
+    both = IdSet(first) & IdSet(second)
+    assert both.ids().tolist() == sorted(first & second) and len(both) == len(first & second)
+    runs = both.runs()
+    assert [i for start, end in runs.tolist() for i in range(start, end + 1)] == both.ids().tolist()
+    assert all(end + 1 < start for end, start in zip(runs[:-1, 1], runs[1:, 0], strict=True))
+    assert IdSet.of_ranges(runs).ids().tolist() == both.ids().tolist()
+
+
+@settings(deadline=None)
 @given(ids)
 def test_faiss_sees_the_same_members(members: set[int]) -> None:
     import faiss

@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOT_MODULES = {
     "app",
     "rag.cli",
+    "rag.cli_options",
+    "rag.cli_questions",
     "rag.doctor",
     "rag.documents",
     "rag.parts",

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rag import lexical, lexical_filter
 from rag.errors import IndexStateError
+from rag.id_set import IdSet
 from rag.lexical import LexicalIndex
 from rag.words import tokenize
 
@@ -138,3 +140,29 @@ def test_another_process_searches_and_reloads(tmp_path: Path) -> None:
         reader.stdin.flush()
         assert reader.stdout.readline() == "4 [10]\n"
     index.close()
+
+
+@pytest.mark.parametrize("max_fetched", [0, 20_000])
+@pytest.mark.parametrize(("few_runs", "max_runs"), [(0, 0), (0, 100), (1000, 100)])
+def test_every_way_to_narrow_finds_the_same(
+    max_fetched: int, few_runs: int, max_runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical, "MAX_FETCHED", max_fetched)
+    monkeypatch.setattr(lexical_filter, "MAX_FETCHED", max_fetched)
+    monkeypatch.setattr(lexical_filter, "FEW_RUNS", few_runs)
+    monkeypatch.setattr(lexical_filter, "MAX_RUNS", max_runs)
+    index = LexicalIndex(None)
+    fill(index, {i: f"pump {'valve ' * (i % 7)} x{i}" for i in range(1, 300)})
+    everything = index.search("valve pump", 1000)
+    for allowed in (range(10, 60), range(1, 300, 3), [5], [*range(250, 260), 9, 400]):
+        members = IdSet(allowed)
+        for k in (1, 5, 1000):
+            kept = [hit for hit in everything if hit[0] in set(allowed)]
+            found = index.search("valve pump", k, members)
+            assert [score for _, score in found] == [score for _, score in kept[:k]]
+            assert set(found) <= set(kept)
+        assert index.search("valve pump", 1000, members) == kept
+        assert index.search("x5", 3, members) == [
+            h for h in index.search("x5", 3) if h[0] in allowed
+        ]
+    assert index.search("pump", 5, IdSet([1000])) == []

@@ -5,14 +5,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import WordEncoder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.sync import sync
+from rag.encoder import embedding_key
+from rag.errors import SearchError
 from rag.indexes import Indexes
-from rag.retriever import Retriever, fuse
+from rag.retriever import Candidates, Retriever, fuse, ranked
+from rag.timings import Timings
+from rag.types import Chunk
+from rag.where import MODES, Mode, Where
+from rag.where_match import Matcher
 
 ENGLISH = {
     "pump.txt": "The pump holds water and has a warranty of two years.",
@@ -113,6 +120,95 @@ def test_a_mixed_collection_answers_in_both_languages(tmp_path: Path, encoder_fo
         assert found(retriever.search("水泵的保修期有多长？", 1)) == ["en0.txt"]
         assert found(retriever.search("How many keys does a piano have?", 1)) == ["zh3.txt"]
         assert found(retriever.search("How long is the pump's warranty?", 1)) == ["en0.txt"]
+
+
+def test_the_way_to_search_is_chosen_and_told(indexes: Indexes, encoder: WordEncoder) -> None:
+    retriever = Retriever(indexes, encoder)
+    dense = retriever.find("warranty of the pump", 2, mode="dense")
+    lexical = retriever.find("warranty of the pump", 2, mode="lexical")
+    assert dense.hits[0].score <= 1 < lexical.hits[0].score
+    assert (dense.mode, lexical.mode, dense.notes) == ("dense", "lexical", ())
+    assert "lexical" not in dense.timings_ms or dense.timings_ms["lexical"] < 1
+    assert "encode" not in lexical.timings_ms and lexical.timings_ms["total"] > 0
+    with pytest.raises(SearchError, match="'both'"):
+        retriever.find("pump", 1, mode="both")  # type: ignore[arg-type]
+    assert retriever.find(" ", 2).hits == ()
+
+
+def test_without_an_encoder_a_note_says_that_words_alone_were_searched(indexes: Indexes) -> None:
+    found = Retriever(indexes, None).find("warranty pump", 2, mode="dense")
+    assert found.mode == "lexical" and "by words alone" in found.notes[0]
+    assert [Path(hit.chunk.path).name for hit in found.hits] == ["pump.txt"]
+    assert Retriever(indexes, None).find("pump", 2, mode="lexical").notes == ()
+
+
+def test_a_filter_that_lets_nothing_through_finds_nothing_and_says_so(
+    indexes: Indexes, encoder: WordEncoder
+) -> None:
+    for mode in MODES:
+        found = Retriever(indexes, encoder).find("pump", 5, mode=mode, where=Where(types=["pdf"]))
+        assert found.hits == () and "type pdf" in found.notes[0]
+    narrow = Where(documents=["cat.txt"])
+    found = Retriever(indexes, encoder).find("zebra", 5, mode="lexical", where=narrow)
+    assert found.hits == () and found.notes == ()  # the filter is not to blame
+
+
+def put_many(indexes: Indexes, encoder: WordEncoder, count: int, start: int = 0) -> None:
+    """Documents of two chunks, in folders and languages by turns."""
+    for number in range(start, start + count):
+        parts = [
+            f"pump {'valve ' * (number % 5)}{number}.",
+            f"zebra {'valve ' * (number % 3)}x{number}.",
+        ]
+        chunks = [Chunk(0, 0, text, "", (), None, ("en", "zh")[number % 2]) for text in parts]
+        keys = [embedding_key(encoder, "", text) for text in parts]
+        vectors = dict(zip(keys, encoder.encode_documents(parts), strict=True))
+        path = f"/{'abc'[number % 3]}/{number}.{('txt', 'pdf')[number % 7 == 0]}"
+        indexes.catalog.put_document(path, path, "h", 1, 1, "", chunks, keys, vectors)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexes]:
+    encoder = WordEncoder(dimension=64)
+    folder = tmp_path_factory.mktemp("many")
+    with Indexes(folder, dimension=64, read_only=False) as opened:
+        put_many(opened, encoder, 30)
+        opened.catch_up()
+        put_many(opened, encoder, 6, start=30)  # the tail: in the catalog alone
+        yield opened
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    mode=st.sampled_from(MODES),
+    folders=st.sets(st.sampled_from(["/a", "b", "/c"])),
+    types=st.sets(st.sampled_from(["pdf", ".txt"])),
+    languages=st.sets(st.sampled_from(["en", "zh"])),
+    documents=st.sets(st.integers(1, 36), max_size=3),
+    query=st.sampled_from(["pump valve", "zebra 7", "valve"]),
+)
+def test_a_filter_inside_equals_filtering_everything_found(
+    many: Indexes, mode: Mode, folders: set[str], types: set[str], languages: set[str],
+    documents: set[int], query: str,
+) -> None:  # fmt: skip
+    where = Where(tuple(folders), (), tuple(types), tuple(languages), tuple(documents))
+    retriever = Retriever(many, WordEncoder(dimension=64))
+    everything = retriever.candidates([query], 1000, mode, Where(), Timings())
+    matcher = Matcher(where)
+
+    def passes(chunk_id: int) -> bool:
+        chunk = everything.chunks[chunk_id]
+        is_language = not languages or chunk.language in languages
+        return is_language and matcher.accepts(chunk.document_id, chunk.path)
+
+    def kept(side: list[tuple[int, float]] | None) -> list[tuple[int, float]] | None:
+        return None if side is None else [hit for hit in side if passes(hit[0])]
+
+    expected = Candidates(kept(everything.dense), kept(everything.lexical), everything.chunks)
+    found = retriever.find(query, 1000, mode=mode, where=where)
+    wanted = ranked(expected, mode)
+    assert [hit.chunk.chunk_id for hit in found.hits] == [hit.chunk.chunk_id for hit in wanted]
+    assert np.allclose([h.score for h in found.hits], [h.score for h in wanted])
 
 
 @given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=8), max_size=3))

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_CODE = (
-    "asm bash bat bib c cc cfg cjs clj cmake cmd conf cpp cs css cxx dart erl ex exs f90 go "
-    "gradle graphql groovy h hh hpp hs ini java jl js jsx kt kts less lua mjs mk ml php pl pm "
-    "properties proto ps1 py pyi r rb rs sass scala scss sh sql svelte swift tcl tf toml ts "
-    "tsx vb vue yaml yml zsh "
-)
+from rag.file_kinds import CODE_SUFFIXES
 
 # Suffix -> format.
 FORMATS: dict[str, str] = {
@@ -67,7 +62,7 @@ FORMATS: dict[str, str] = {
     ".gz": "packed",
     ".bz2": "packed",
     ".xz": "packed",
-    **{f".{suffix}": "code" for suffix in _CODE.split()},
+    **{f".{suffix}": "code" for suffix in CODE_SUFFIXES.split()},
 }
 
 # Format -> module, function, and whether it takes ReadOptions. Imported when first needed.

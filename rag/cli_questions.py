@@ -1,0 +1,105 @@
+"""The commands that ask: `footnote search` and `footnote ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from rag import cli_output as output
+from rag.cli_options import EXIT_NOTHING, IndexOption, JsonOption, open_settings
+from rag.cli_where import (
+    AfterOption,
+    BeforeOption,
+    DocumentOption,
+    FolderOption,
+    GlobOption,
+    LanguageOption,
+    ModeOption,
+    TypeOption,
+    where_from,
+)
+from rag.config import Settings
+from rag.where import check_mode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(search)
+    app.command()(ask)
+
+
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="How many passages.")] = 10,
+    mode: ModeOption = "hybrid",
+    folder: FolderOption = None,
+    glob: GlobOption = None,
+    kind: TypeOption = None,
+    language: LanguageOption = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    document: DocumentOption = None,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find passages by meaning and by words.
+
+    Example: footnote search "notice period" --type pdf --folder contracts --json
+    """
+    where = where_from(folder, glob, kind, language, after, before, document)
+    how = check_mode(mode)
+    with output.clean_stdout() as out, _footnote(open_settings(index), False) as footnote:
+        found = footnote.find(words, top_k, mode=how, where=where)
+        if as_json:
+            output.print_json(output.search_json(found), out)
+        else:
+            output.print_found(found, out)
+    if not found.hits:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="In any language.", show_default=False)],
+    mode: ModeOption = "hybrid",
+    folder: FolderOption = None,
+    glob: GlobOption = None,
+    kind: TypeOption = None,
+    language: LanguageOption = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    document: DocumentOption = None,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
+) -> None:
+    """Answer a question from the documents; every statement is cited.
+
+    Example: footnote ask "How long is the warranty?" --after 2024-01-01 --json
+    """
+    where = where_from(folder, glob, kind, language, after, before, document)
+    how = check_mode(mode)
+    with output.clean_stdout() as out, _footnote(open_settings(index), True) as footnote:
+        if as_json:
+            answer = footnote.ask(question, mode=how, where=where)
+            output.print_json(output.answer_json(answer), out)
+        else:
+            events = footnote.stream(question, mode=how, where=where)
+            answer = output.print_answer(events, out, stream=stream)
+    if answer.abstained:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+@contextmanager
+def _footnote(settings: Settings, with_generator: bool) -> Iterator[Any]:
+    """The pipeline over an index that is only read."""
+    from rag.service import Service
+
+    service = Service(settings, output.say, roots=None, with_generator=with_generator)
+    try:
+        service.start()
+        yield service.footnote
+    finally:
+        service.close()
