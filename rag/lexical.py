@@ -6,7 +6,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -144,30 +144,47 @@ class LexicalIndex:
             return 0  # nothing is promised, so everything is replayed
 
     def search(
-        self, query: str, k: int, allowed: IdSet | Set[int] | None = None
+        self,
+        query: str,
+        k: int,
+        allowed: IdSet | Set[int] | None = None,
+        languages: Sequence[str] = (),
     ) -> list[tuple[int, float]]:
         """The k best (chunk id, BM25 score) that hold any token of the query, best first.
 
         `allowed` are the only ids that may be found; when it is empty nothing is found.
+        `languages`, if any are given, are those of which a hit must be one.
         """
         words = list(dict.fromkeys(tokenize(query)))
         if k < 1 or not words or (allowed is not None and not len(allowed)):
             return []
-        maker, occur = self._tantivy.Query, self._tantivy.Occur
-        terms = [maker.term_query(self._schema, "body", word, "freq") for word in words]
-        wanted = maker.boolean_query([(occur.Should, term) for term in terms])
+        wanted = self._any_of("body", words)
         searcher = self._index.searcher()
+        num_held = int(searcher.num_docs)
+        if languages:
+            spoken = self._tantivy.Query.const_score_query(self._any_of("language", languages), 0.0)
+            wanted = self._both(wanted, spoken)
+            num_held = sum(int(searcher.doc_freq("language", code)) for code in languages)
         if allowed is None:
             return self._hits(searcher, wanted, k)
         members = allowed if isinstance(allowed, IdSet) else IdSet(allowed)
-        return self._search_among(searcher, wanted, k, members)
+        return self._search_among(searcher, wanted, num_held, k, members)
+
+    def _any_of(self, field: str, terms: Sequence[str]) -> Any:
+        maker, should = self._tantivy.Query, self._tantivy.Occur.Should
+        kind = "freq" if field == "body" else "basic"
+        queries = [maker.term_query(self._schema, field, term, kind) for term in terms]
+        return maker.boolean_query([(should, query) for query in queries])
+
+    def _both(self, wanted: Any, narrowing: Any) -> Any:
+        must = self._tantivy.Occur.Must
+        return self._tantivy.Query.boolean_query([(must, wanted), (must, narrowing)])
 
     def _search_among(
-        self, searcher: Any, wanted: Any, k: int, allowed: IdSet
+        self, searcher: Any, wanted: Any, num_held: int, k: int, allowed: IdSet
     ) -> list[tuple[int, float]]:
         """Look through more hits for those allowed; where that is too many, let tantivy test."""
         narrowing = self._filter(allowed)
-        num_held = int(searcher.num_docs)
         num_fetched = None if narrowing.is_compact else narrowing.num_fetched(k, num_held)
         while num_fetched is not None and num_fetched <= MAX_FETCHED:
             hits = self._hits(searcher, wanted, num_fetched)
@@ -176,9 +193,7 @@ class LexicalIndex:
             if len(kept) >= k or len(hits) < num_fetched:
                 return kept[:k]
             num_fetched *= 5
-        must = self._tantivy.Occur.Must
-        both = [(must, wanted), (must, narrowing.query())]
-        return self._hits(searcher, self._tantivy.Query.boolean_query(both), k)
+        return self._hits(searcher, self._both(wanted, narrowing.query()), k)
 
     def _filter(self, allowed: IdSet) -> LexicalFilter:
         found = self._filters.get(allowed)

@@ -146,7 +146,8 @@ class Retriever:
                 return None
             if asked.queries is not None and lexical.known_share(asked.words) < MIN_KNOWN_SHARE:
                 return None
-            return lexical.search(asked.words, k, None if allowed is None else allowed.ids)
+            ids = None if allowed is None else allowed.ids
+            return lexical.search(asked.words, k, ids, asked.where.languages)
 
     def _search_dense(
         self, asked: _Asked, k: int, groups: Sequence[LanguageGroup], allowed: Allowed | None

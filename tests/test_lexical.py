@@ -143,14 +143,16 @@ def test_another_process_searches_and_reloads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("max_fetched", [0, 20_000])
-@pytest.mark.parametrize(("few_runs", "max_runs"), [(0, 0), (0, 100), (1000, 100)])
+@pytest.mark.parametrize("cheap", ["COLUMN_SPAN_MS", "TERM_SPAN_MS", "SOME_MEMBERS_MS"])
+@pytest.mark.parametrize("compact_ms", [0, 10**9])
 def test_every_way_to_narrow_finds_the_same(
-    max_fetched: int, few_runs: int, max_runs: int, monkeypatch: pytest.MonkeyPatch
+    max_fetched: int, cheap: str, compact_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lexical, "MAX_FETCHED", max_fetched)
     monkeypatch.setattr(lexical_filter, "MAX_FETCHED", max_fetched)
-    monkeypatch.setattr(lexical_filter, "FEW_RUNS", few_runs)
-    monkeypatch.setattr(lexical_filter, "MAX_RUNS", max_runs)
+    monkeypatch.setattr(lexical_filter, "COMPACT_MS", compact_ms)
+    for name in ("COLUMN_SPAN_MS", "TERM_SPAN_MS", "SOME_MEMBERS_MS"):
+        monkeypatch.setattr(lexical_filter, name, 0.0 if name == cheap else 1e6)
     index = LexicalIndex(None)
     fill(index, {i: f"pump {'valve ' * (i % 7)} x{i}" for i in range(1, 300)})
     everything = index.search("valve pump", 1000)
@@ -166,3 +168,21 @@ def test_every_way_to_narrow_finds_the_same(
             h for h in index.search("x5", 3) if h[0] in allowed
         ]
     assert index.search("pump", 5, IdSet([1000])) == []
+
+
+@pytest.mark.parametrize("max_fetched", [0, 20_000])
+def test_languages_narrow_too(max_fetched: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "MAX_FETCHED", max_fetched)
+    monkeypatch.setattr(lexical_filter, "MAX_FETCHED", max_fetched)
+    index = LexicalIndex(None)
+    rows = [(i, f"pump {i} valve", ("en", "zh", "de")[i % 3]) for i in range(1, 200)]
+    index.apply(rows, [], 1)
+    everything = index.search("pump valve", 1000)
+    few = IdSet(i for i in range(1, 200) if i % 4 == 0)
+    for languages in (["zh"], ["de", "zh"]):
+        right = {i for i, _, language in rows if language in languages}
+        kept = [hit for hit in everything if hit[0] in right]
+        assert index.search("pump valve", 1000, languages=languages) == kept
+        narrow = [hit for hit in kept if hit[0] % 4 == 0]
+        assert index.search("pump valve", 1000, few, languages) == narrow
+    assert index.search("pump", 9, languages=["fr"]) == []
