@@ -19,6 +19,7 @@ from rag.cli_options import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     EXIT_UNSOUND,
+    CollectionOption,
     IndexOption,
     JsonOption,
     open_settings,
@@ -40,7 +41,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
-Folders = Annotated[list[Path], typer.Argument(help="Folders or files.", show_default=False)]
+Folders = Annotated[list[Path] | None, typer.Argument(help="Folders or files.", show_default=False)]
 
 
 @app.callback()
@@ -71,40 +72,64 @@ def main() -> None:
 
 
 @app.command()
-def ingest(folders: Folders, index: IndexOption = None, as_json: JsonOption = False) -> None:
+def ingest(
+    folders: Folders = None,
+    collection: CollectionOption = None,
+    index: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Index folders, and remember them for `sync` and `watch`.
 
     Example: footnote ingest ~/papers ~/contracts
     """
-    _sync(open_settings(index), folders, as_json)
+    if bool(folders) == bool(collection):
+        raise typer.BadParameter("Name folders, or a --collection that the settings describe.")
+    _sync_all(_chosen(index, collection), folders or [], as_json)
 
 
 @app.command("sync")
-def sync_command(index: IndexOption = None, as_json: JsonOption = False) -> None:
+def sync_command(
+    collection: CollectionOption = None, index: IndexOption = None, as_json: JsonOption = False
+) -> None:
     """Bring the index up to date with the remembered folders.
 
     Example: footnote sync --index ~/library
     """
-    _sync(open_settings(index), [], as_json)
+    _sync_all(_chosen(index, collection), [], as_json)
 
 
-def _sync(settings: Settings, folders: list[Path], as_json: bool) -> None:
+def _chosen(index: Path | None, names: list[str] | None) -> list[Any]:
+    """The index, or those of the collections named."""
+    from rag.collection import chosen
+
+    return chosen(open_settings(index), names or ())
+
+
+def _sync_all(several: list[Any], folders: list[Path], as_json: bool) -> None:
+    with output.clean_stdout() as out:
+        reports = [_sync(one.settings, [*folders, *one.folders]) for one in several]
+        if as_json:
+            made = [output.report_json(report) for report in reports]
+            output.print_json(made[0] if len(made) == 1 else made, out)
+        else:
+            for report in reports:
+                output.print_report(report, out)
+    if any(report.failed for report in reports):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _sync(settings: Settings, folders: list[Path]) -> Any:
+    """Sync one index; its report."""
     from rag import documents
 
-    with output.clean_stdout() as out, _writer(settings) as (indexes, encoder):
+    with _writer(settings) as (indexes, encoder):
         roots = documents.all_roots(folders, indexes.catalog)
         if not roots:
             raise FootnoteError("No folder is indexed yet. Name one: footnote ingest FOLDER")
         with output.sync_progress() as progress:
-            report = documents.run_sync(
+            return documents.run_sync(
                 indexes, encoder, roots, settings, progress, explain=output.say
             )
-        if as_json:
-            output.print_json(output.report_json(report), out)
-        else:
-            output.print_report(report, out)
-    if report.failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 @contextmanager
@@ -120,6 +145,7 @@ def _writer(settings: Settings) -> Iterator[tuple[Any, Any]]:
 @app.command()
 def watch(
     folders: Annotated[list[Path] | None, typer.Argument(help="More folders to index.")] = None,
+    collection: CollectionOption = None,
     index: IndexOption = None,
 ) -> None:
     """Follow the folders until Ctrl-C: the index changes as they do.
@@ -128,14 +154,25 @@ def watch(
     """
     from rag.service import Service
 
-    service = Service(open_settings(index), output.say, roots=folders or (), with_generator=False)
+    if folders and collection:
+        raise typer.BadParameter("Name folders or a --collection, not both.")
+    services = [
+        Service(
+            one.settings, output.say, roots=[*(folders or ()), *one.folders], with_generator=False
+        )
+        for one in _chosen(index, collection)
+    ]
     try:
-        service.start()
-        service.wait()
+        for service in services:
+            service.start()
+        for service in services:
+            service.wait()
         output.say("Up to date; following the folders. Ctrl-C ends it.")
-        service.wait_closed()
+        for service in services:
+            service.wait_closed()
     finally:
-        service.close()
+        for service in services:
+            service.close()
 
 
 # Questions
@@ -149,6 +186,7 @@ def chat(
     docs: Annotated[
         Path | None, typer.Option("--docs", help="A folder to index and follow.")
     ] = None,
+    collection: CollectionOption = None,
     index: IndexOption = None,
     host: Annotated[str | None, typer.Option(help="Where to listen [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes any free port [8000].")] = None,
@@ -165,12 +203,14 @@ def chat(
     from rag.documents import index_for
     from rag.service import Service
 
-    settings = open_settings(index, host=host, port=port)
-    if docs is not None and index is None:
+    chosen = _chosen_for_chat(open_settings(index, host=host, port=port), collection)
+    settings = chosen.settings
+    if docs is not None and index is None and not collection:
         settings = settings.model_copy(update={"index": index_for(docs, settings)})
     with serve.bind(settings.host, settings.port) as bound:
         output.say(f"Index: {settings.index}")
-        service = Service(settings, output.say, roots=[docs] if docs else (), is_watching=follow)
+        roots = [*([docs] if docs else ()), *chosen.folders]
+        service = Service(settings, output.say, roots=roots, is_watching=follow, where=chosen.where)
         service.start()  # the models load while the page is put together
         try:
             from rag.web import create_app
@@ -191,6 +231,18 @@ def chat(
             service.close()
 
 
+def _chosen_for_chat(settings: Settings, names: list[str] | None) -> Any:
+    from rag.collection import chosen
+
+    several = chosen(settings, names or ())
+    if len(several) > 1:
+        raise FootnoteError(
+            "The page answers from one index at a time, but these collections have "
+            f"{len(several)}. Choose those of one, or ask them with: footnote ask --collection"
+        )
+    return several[0]
+
+
 def _say_when_ready(service: Any) -> None:
     with suppress(FootnoteError):  # which the service has said itself
         service.wait()
@@ -201,7 +253,9 @@ def _say_when_ready(service: Any) -> None:
 
 
 @app.command()
-def status(index: IndexOption = None, as_json: JsonOption = False) -> None:
+def status(
+    collection: CollectionOption = None, index: IndexOption = None, as_json: JsonOption = False
+) -> None:
     """What the index holds, and which files could not be read.
 
     Example: footnote status --json
@@ -209,11 +263,15 @@ def status(index: IndexOption = None, as_json: JsonOption = False) -> None:
     from ingest.sync import remembered_roots
     from rag import parts
 
-    found = parts.index_status(open_settings(index).index, remembered_roots)
+    found = [
+        parts.index_status(one.settings.index, remembered_roots)
+        for one in _chosen(index, collection)
+    ]
     if as_json:
-        output.print_json(found, sys.stdout)
+        output.print_json(found[0] if len(found) == 1 else found, sys.stdout)
     else:
-        output.print_status(found, sys.stdout)
+        for one in found:
+            output.print_status(one, sys.stdout)
 
 
 @app.command()

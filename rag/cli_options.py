@@ -22,6 +22,10 @@ IndexOption = Annotated[
     typer.Option("--index", help="The folder of the index [default: .footnote, FOOTNOTE_INDEX]."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+CollectionOption = Annotated[
+    list[str] | None,
+    typer.Option("--collection", help="A collection of the settings. Repeatable."),
+]
 
 
 def open_settings(index: Path | None, **others: Any) -> Settings:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag import cli_output as output
-from rag.cli_options import EXIT_NOTHING, IndexOption, JsonOption, open_settings
+from rag.cli_options import (
+    EXIT_NOTHING,
+    CollectionOption,
+    IndexOption,
+    JsonOption,
+    open_settings,
+)
 from rag.cli_where import (
     AfterOption,
     BeforeOption,
@@ -23,6 +29,9 @@ from rag.cli_where import (
 )
 from rag.config import Settings
 from rag.where import check_mode
+
+if TYPE_CHECKING:
+    from rag.pipeline import Footnote
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +51,7 @@ def search(
     after: AfterOption = None,
     before: BeforeOption = None,
     document: DocumentOption = None,
+    collection: CollectionOption = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +61,10 @@ def search(
     """
     where = where_from(folder, glob, kind, language, after, before, document)
     how = check_mode(mode)
-    with output.clean_stdout() as out, _footnote(open_settings(index), False) as footnote:
+    with (
+        output.clean_stdout() as out,
+        _footnote(open_settings(index), collection, False) as footnote,
+    ):
         found = footnote.find(words, top_k, mode=how, where=where)
         if as_json:
             output.print_json(output.search_json(found), out)
@@ -71,6 +84,7 @@ def ask(
     after: AfterOption = None,
     before: BeforeOption = None,
     document: DocumentOption = None,
+    collection: CollectionOption = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
@@ -81,7 +95,10 @@ def ask(
     """
     where = where_from(folder, glob, kind, language, after, before, document)
     how = check_mode(mode)
-    with output.clean_stdout() as out, _footnote(open_settings(index), True) as footnote:
+    with (
+        output.clean_stdout() as out,
+        _footnote(open_settings(index), collection, True) as footnote,
+    ):
         if as_json:
             answer = footnote.ask(question, mode=how, where=where)
             output.print_json(output.answer_json(answer), out)
@@ -93,11 +110,22 @@ def ask(
 
 
 @contextmanager
-def _footnote(settings: Settings, with_generator: bool) -> Iterator[Any]:
-    """The pipeline over an index that is only read."""
+def _footnote(
+    settings: Settings, names: Sequence[str] | None, with_generator: bool
+) -> Iterator[Footnote]:
+    """The pipeline over the index, or the collections named, which are only read."""
+    from rag.collection import chosen, open_several
     from rag.service import Service
 
-    service = Service(settings, output.say, roots=None, with_generator=with_generator)
+    several = chosen(settings, names or ())
+    if len(several) > 1:
+        with open_several(several, output.say, with_generator) as footnote:
+            yield footnote
+        return
+    (one,) = several
+    service = Service(
+        one.settings, output.say, roots=None, with_generator=with_generator, where=one.where
+    )
     try:
         service.start()
         yield service.footnote

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rag.errors import SettingError
@@ -37,6 +37,21 @@ def _expand_home(value: Any) -> Any:
 
 Folder = Annotated[Path, BeforeValidator(_expand_home)]
 AutoInt = Annotated[int | None, BeforeValidator(_auto_is_none)]
+
+
+class CollectionSettings(BaseModel):
+    """A table `[collections.NAME]`: folders with an index of their own, or a part of the usual one.
+
+    `globs`, `types` and `languages` narrow it as they narrow a search.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folders: tuple[Folder, ...] = ()
+    index: Folder | None = None
+    globs: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -95,6 +110,10 @@ class Settings(BaseSettings):
     )
     lock_seconds: float = Field(
         30.0, ge=0.0, le=86_400, description="how long to wait for another process that writes"
+    )
+
+    collections: dict[str, CollectionSettings] = Field(
+        {}, description="folders by name, as tables [collections.NAME] with folders and index"
     )
 
     host: str = Field("127.0.0.1", min_length=1, description="where `chat` listens")
@@ -188,8 +207,10 @@ def _explain(error: Any, given: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
     source = _source(name, given)
     if error["type"] == "extra_forbidden":
-        hint = _did_you_mean(name, set(Settings.model_fields))
-        return f"{source}: {name!r} is not a setting of Footnote. {hint}Remove it."
+        model = Settings if len(error["loc"]) == 1 else CollectionSettings
+        hint = _did_you_mean(str(error["loc"][-1]), set(model.model_fields))
+        full_name = ".".join(map(str, error["loc"]))
+        return f"{source}: {full_name!r} is not a setting of Footnote. {hint}Remove it."
     shown = "" if name in ("api_key", "passwords") else f" is {error['input']!r}, but"
     reason = str(error["msg"])
     about = Settings.model_fields[name].description

@@ -65,6 +65,14 @@ class LanguageGroups:
                 found |= self._ids.get(language, IdSet())
         return found
 
+    def main(self) -> frozenset[str]:
+        """The languages that have a group of their own."""
+        with self._lock, self._catalog.snapshot():
+            self._catch_up()
+            return frozenset(
+                code for code, ids in self._ids.items() if len(ids) >= MIN_LANGUAGE_CHUNKS
+            )
+
     def _catch_up(self) -> None:
         if (sequence := self._catalog.sequence()) != self._sequence:
             self._follow()

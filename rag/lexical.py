@@ -23,6 +23,7 @@ TOKENIZER = "footnote_whitespace"
 SEQUENCE_FILE = "footnote.sequence.json"
 FORMAT_VERSION = 1
 WRITER_HEAP_BYTES = 96_000_000
+BROAD = 10  # what lets through more than a tenth: a few hundred hits hold enough of it
 
 
 class LexicalIndex:
@@ -185,7 +186,9 @@ class LexicalIndex:
     ) -> list[tuple[int, float]]:
         """Look through more hits for those allowed; where that is too many, let tantivy test."""
         narrowing = self._filter(allowed)
-        num_fetched = None if narrowing.is_compact else narrowing.num_fetched(k, num_held)
+        is_broad = len(allowed) * BROAD >= num_held
+        tests_at_once = narrowing.is_compact and not is_broad
+        num_fetched = None if tests_at_once else narrowing.num_fetched(k, num_held)
         while num_fetched is not None and num_fetched <= MAX_FETCHED:
             hits = self._hits(searcher, wanted, num_fetched)
             is_allowed = allowed.contains(np.array([i for i, _ in hits], dtype=np.int64))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.encoder import Encoder
+from rag.federation import Federation
 from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
 from rag.indexes import Indexes
@@ -41,12 +42,12 @@ class Footnote:
 
     Without a generator an answer is made of the best sentences, quoted. `context_tokens` bounds
     the passages of a prompt; None takes all that fit the model. With `words_only` the vectors of
-    the index are not the encoder's, and it finds by words alone.
+    the index are not the encoder's, and it finds by words alone. `where` narrows every question.
     """
 
     def __init__(
         self,
-        indexes: Indexes,
+        indexes: Indexes | Federation,
         encoder: Encoder,
         generator: Generator | None,
         *,
@@ -55,11 +56,17 @@ class Footnote:
         max_answer_tokens: int = 512,
         temperature: float = 0.0,
         words_only: bool = False,
+        where: Where = EVERYTHING,
     ) -> None:
-        self._indexes = indexes
+        self._catalog = indexes.catalog
         self._encoder = encoder
         self._generator = generator
-        self._retriever = Retriever(indexes, None if words_only else encoder)
+        self._retriever = (
+            indexes
+            if isinstance(indexes, Federation)
+            else Retriever(indexes, None if words_only else encoder)
+        )
+        self._where = where
         self._top_k = top_k
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
@@ -78,7 +85,7 @@ class Footnote:
 
         Raises SearchError if there is no such mode.
         """
-        return self._retriever.find(query, top_k, mode=mode, where=where)
+        return self._retriever.find(query, top_k, mode=mode, where=self._where.also(where))
 
     def ask(
         self,
@@ -125,8 +132,9 @@ class Footnote:
         """Search and pack; again when a document was replaced in between."""
         for tries_left in reversed(range(MAX_TRIES)):
             wordings = follow_up(question, history)
+            narrowed = self._where.also(where)
             found = self._retriever.find(
-                question, self._top_k, wordings=wordings, mode=mode, where=where
+                question, self._top_k, wordings=wordings, mode=mode, where=narrowed
             )
             try:
                 return found, self._pack(question, found.hits, history)
@@ -136,7 +144,7 @@ class Footnote:
         raise AssertionError("unreachable")
 
     def _pack(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Packed:
-        catalog = self._indexes.catalog
+        catalog = self._catalog
         if self._generator is None:
             passages = join_chunks(hits, catalog)
             return Packed(tuple(passages), (), 0, ())

@@ -76,9 +76,7 @@ class Retriever:
         Without an encoder every search is by words, and a note says so. Raises SearchError if
         there is no such mode.
         """
-        used, notes = check_mode(mode), list[str]()
-        if self._encoder is None and used != "lexical":
-            used, notes = "lexical", [NO_ENCODER]
+        used, notes = self.usable(mode)
         timings = Timings()
         asked = [text for text in (query, *wordings) if text.strip()]
         hits: list[Hit] = []
@@ -90,6 +88,16 @@ class Retriever:
                 if where and not hits and not self._filters.allowed(where).ids:
                     notes.append(f"The filter ({where}) lets nothing of the index through.")
         return Found(tuple(hits), query, used, where, tuple(notes), timings.ms)
+
+    def usable(self, mode: Mode) -> tuple[Mode, list[str]]:
+        """The mode, or what stands in for it without an encoder, and what to say about that."""
+        if self._encoder is None and check_mode(mode) != "lexical":
+            return "lexical", [NO_ENCODER]
+        return check_mode(mode), []
+
+    def main_languages(self) -> frozenset[str]:
+        """Those of more than a few chunks."""
+        return self._languages.main()
 
     def candidates(
         self, asked: Sequence[str], top_k: int, mode: Mode, where: Where, timings: Timings

@@ -32,6 +32,8 @@ from rag.generate import Generator
 from rag.indexes import Indexes
 from rag.parts import Say
 from rag.pipeline import Footnote
+from rag.retriever import EVERYTHING
+from rag.where import Where
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,8 @@ class Service:
 
     With `roots` (given, or remembered by the index when empty) it brings the index up to date
     and, with `is_watching`, keeps it so. While another process writes to the index it follows
-    that one, and takes over afterwards. With `roots=None` it only reads. Raises IndexStateError.
+    that one, and takes over afterwards. With `roots=None` it only reads. `where` narrows all
+    questions. Raises IndexStateError.
     """
 
     def __init__(
@@ -61,8 +64,9 @@ class Service:
         roots: Sequence[Path] | None = (),
         is_watching: bool = True,
         with_generator: bool = True,
+        where: Where = EVERYTHING,
     ) -> None:
-        self.settings = settings
+        self.settings, self._where = settings, where
         self.passwords = tuple(password.get_secret_value() for password in settings.passwords)
         self._catalogs = [open_catalog(settings.index, create=roots is not None)]
         self._holds = ExitStack()
@@ -228,6 +232,7 @@ class Service:
             max_answer_tokens=settings.max_answer_tokens,
             temperature=settings.temperature,
             words_only=self._words_only,
+            where=self._where,
         )
 
     def _load_generator(self) -> None:

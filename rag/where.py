@@ -9,7 +9,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, Self, get_args
 
@@ -81,6 +81,14 @@ class Where:
     def __bool__(self) -> bool:
         """Whether it leaves anything out."""
         return any(getattr(self, field.name) for field in fields(self))
+
+    def also(self, other: Where) -> Where:
+        """What meets both."""
+        if not self or not other:
+            return self or other
+        if not self.any_of:
+            return replace(self, any_of=(other,))
+        return replace(self, any_of=tuple(one.also(other) for one in self.any_of))
 
     def as_json(self) -> dict[str, Any]:
         """What is set, for a program: `from_json` gives it back."""

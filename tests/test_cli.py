@@ -135,6 +135,51 @@ def test_a_search_is_narrowed_and_its_way_is_chosen(
     assert answer["search"]["mode"] == "dense" and answer["search"]["filter"] == {"types": ["md"]}
 
 
+COLLECTIONS = """
+[collections.contracts]
+folders = ["{0}/contracts"]
+[collections.manuals]
+folders = ["{0}/manuals"]
+types = ["text"]
+[collections.archive]
+folders = ["{0}/old"]
+index = "{0}/old-index"
+"""
+
+
+def test_collections_are_asked_singly_and_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "footnote.toml").write_text(COLLECTIONS.format(tmp_path))
+    for name in ("contracts/a.txt", "manuals/b.txt", "manuals/c.csv", "old/d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"The pump of {name} is blue.")
+    both = ("--collection", "contracts", "--collection", "manuals")
+    old = ("--collection", "archive")
+    assert run(monkeypatch, "ingest", *both, *old, "--json") == 0
+    assert [report["new"] for report in json.loads(capsys.readouterr().out)] == [3, 1]
+
+    def names(*options: str) -> list[str]:
+        run(monkeypatch, "search", "blue pump", "--json", *options)
+        hits = json.loads(capsys.readouterr().out)["hits"]
+        return sorted(Path(hit["path"]).name for hit in hits)
+
+    assert names() == ["a.txt", "b.txt", "c.csv"]
+    assert names(*both[:2]) == ["a.txt"] and names(*both[2:]) == ["b.txt"]
+    assert names(*both) == ["a.txt", "b.txt"] and names(*old) == ["d.txt"]
+    assert names(*both, *old) == ["a.txt", "b.txt", "d.txt"]
+    assert names(*both, *old, "--document", "d.txt", "--mode", "lexical") == ["d.txt"]
+    assert run(monkeypatch, "ask", "Which colour?", *old, *both, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["answer"] == "The pump is blue[1]." or answer["citations"]
+    assert run(monkeypatch, "status", *both, *old, "--json") == 0
+    assert [one["documents"] for one in json.loads(capsys.readouterr().out)] == [3, 1]
+    assert run(monkeypatch, "search", "x", "--collection", "recipes") == 1
+    assert "archive, contracts, manuals" in capsys.readouterr().err
+    assert run(monkeypatch, "chat", *both, *old) == 1
+    assert run(monkeypatch, "ingest", str(tmp_path), *old) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

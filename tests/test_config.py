@@ -142,3 +142,13 @@ def test_passwords_are_a_list_and_stay_secret(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingError, match="passwords") as caught:
         load_settings()
     assert "hidden" not in str(caught.value)
+
+
+def test_collections_are_tables(empty_folder: Path) -> None:
+    file = empty_folder / "footnote.toml"
+    file.write_text('[collections.manuals]\nfolders = ["~/m"]\ntypes = ["pdf"]\n')
+    collection = load_settings().collections["manuals"]
+    assert collection.folders == (Path("~/m").expanduser(),) and collection.index is None
+    file.write_text('[collections.manuals]\nfolder = "m"\n')
+    with pytest.raises(SettingError, match=r"collections\.manuals\.folder"):
+        load_settings()

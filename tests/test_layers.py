@@ -15,6 +15,7 @@ ROOT_MODULES = {
     "rag.cli",
     "rag.cli_options",
     "rag.cli_questions",
+    "rag.collection",
     "rag.doctor",
     "rag.documents",
     "rag.parts",

@@ -141,3 +141,11 @@ def test_any_glob_is_a_pattern_and_a_path_without_signs_matches_itself(
     if path and not set(path) & set("*?[]") and not path.endswith("/"):
         assert re.fullmatch(glob_pattern(path), plain(f"/x/{path.lstrip('/')}")) or path[0] == "/"
         assert re.fullmatch(glob_pattern(path), plain(path))
+
+
+def test_what_meets_two_filters_at_once() -> None:
+    pdf, mail, folder = Where(types=["pdf"]), Where(types=["mail"]), Where(folders=["/d"])
+    assert Where().also(pdf) == pdf == pdf.also(Where())
+    assert pdf.also(folder) == Where(types=["pdf"], any_of=(folder,))
+    either = Where(any_of=(pdf, mail))
+    assert either.also(folder).any_of == (pdf.also(folder), mail.also(folder))
