@@ -14,7 +14,8 @@ class Matcher:
     """The folders, globs, types and documents of a filter; dates and languages are not its."""
 
     def __init__(self, where: Where) -> None:
-        folders, documents = _both_forms(where.folders), _both_forms(map(str, where.documents))
+        folders = _both_forms(where.folders)
+        documents = _both_forms(path for path in where.documents if isinstance(path, str))
         self._ids = {document for document in where.documents if isinstance(document, int)}
         self._folders = tuple(f"{path.rstrip('/')}/" for path in folders if _is_absolute(path))
         self._tails = tuple(f"/{plain(path)}/" for path in folders if not _is_absolute(path))

@@ -116,6 +116,7 @@ def test_members_count_as_themselves_and_as_what_stands_around_them() -> None:
 
 
 def test_documents_and_several_criteria() -> None:
+    assert not accepts("/d/7", documents=[7])  # an id is no name
     assert accepts("/d/a.txt", documents=[1]) and not accepts("/d/a.txt", documents=[2])
     assert accepts("/d/a.txt", documents=[2, "a.txt"]) and not accepts(
         "/d/ba.txt", documents=["a.txt"]
