@@ -42,6 +42,7 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[Chosen]:
     for index, held in by_index.items():
         wheres = [where for _, where in held]
         where = Where(any_of=tuple(wheres)) if all(wheres) else EVERYTHING
+        where = wheres[0] if len(wheres) == 1 else where
         folders = tuple(dict.fromkeys(folder for several, _ in held for folder in several))
         found.append(Chosen(settings.model_copy(update={"index": index}), folders, where))
     return found

@@ -84,8 +84,9 @@ class Where:
 
     def also(self, other: Where) -> Where:
         """What meets both."""
-        if not self or not other:
-            return self or other
+        theirs = {f.name: value for f in fields(other) if (value := getattr(other, f.name))}
+        if not any(getattr(self, name) for name in theirs):
+            return replace(self, **theirs)
         if not self.any_of:
             return replace(self, any_of=(other,))
         return replace(self, any_of=tuple(one.also(other) for one in self.any_of))

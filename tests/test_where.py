@@ -147,6 +147,9 @@ def test_any_glob_is_a_pattern_and_a_path_without_signs_matches_itself(
 def test_what_meets_two_filters_at_once() -> None:
     pdf, mail, folder = Where(types=["pdf"]), Where(types=["mail"]), Where(folders=["/d"])
     assert Where().also(pdf) == pdf == pdf.also(Where())
-    assert pdf.also(folder) == Where(types=["pdf"], any_of=(folder,))
+    assert pdf.also(folder) == Where(types=["pdf"], folders=["/d"])
+    assert pdf.also(mail) == Where(types=["pdf"], any_of=(mail,))
     either = Where(any_of=(pdf, mail))
-    assert either.also(folder).any_of == (pdf.also(folder), mail.also(folder))
+    assert either.also(folder) == Where(folders=["/d"], any_of=(pdf, mail))
+    both = either.also(Where(any_of=(folder,)))
+    assert both.any_of == (pdf.also(Where(any_of=(folder,))), mail.also(Where(any_of=(folder,))))
