@@ -63,7 +63,11 @@ CREATE TABLE log (
 );
 """
 # Not a new version of the schema: readers do without, and a writer adds it to an older file.
-TIME_INDEX = "CREATE INDEX IF NOT EXISTS documents_by_time ON documents (mtime_ns, indexed_at)"
+LATER_ADDITIONS = (
+    "CREATE INDEX IF NOT EXISTS documents_by_time ON documents (mtime_ns, indexed_at)",
+    "CREATE TABLE IF NOT EXISTS sentences ("
+    "key TEXT PRIMARY KEY REFERENCES embeddings (key) ON DELETE CASCADE, vectors BLOB NOT NULL)",
+)
 
 
 class CatalogFile:
@@ -124,7 +128,8 @@ class CatalogFile:
             version = self._version()
         if version == SCHEMA_VERSION:
             if not self.read_only:
-                self._writer.execute(TIME_INDEX)
+                for statement in LATER_ADDITIONS:
+                    self._writer.execute(statement)
             return
         if version == 0 and self.read_only:
             raise IndexStateError(f"The catalog {self.path} is still empty. Index a folder first.")

@@ -59,7 +59,7 @@ class CatalogReading(CatalogFile):
 
     def chunks_by_ids(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
         """Those of the chunks that (still) exist."""
-        rows = self._rows(f"{SELECT_CHUNK} WHERE c.chunk_id {AMONG}", _id_list(ids))
+        rows = self._rows(f"{SELECT_CHUNK} WHERE c.chunk_id {AMONG}", id_list(ids))
         return {row[0]: _stored_chunk(row) for row in rows}
 
     def chunks_of(self, document_id: int) -> list[StoredChunk]:
@@ -76,7 +76,7 @@ class CatalogReading(CatalogFile):
         found: dict[str, list[int]] = {}
         if among is not None:
             sql = f"SELECT language, chunk_id FROM chunks WHERE chunk_id {AMONG} ORDER BY chunk_id"
-            for language, chunk_id in self._rows(sql, _id_list(among)):
+            for language, chunk_id in self._rows(sql, id_list(among)):
                 found.setdefault(language, []).append(chunk_id)
             return {language: np.array(ids, dtype=np.int64) for language, ids in found.items()}
         of_language = "SELECT chunk_id FROM chunks WHERE language = ? ORDER BY chunk_id"
@@ -99,7 +99,7 @@ class CatalogReading(CatalogFile):
         rows = self._rows(
             "SELECT chunk_id, vector FROM chunks JOIN embeddings ON key = embedding_key"
             f" WHERE chunk_id {AMONG}",
-            _id_list(ids),
+            id_list(ids),
         )
         found: dict[int, bytes] = dict(rows)
         if not ids:
@@ -119,7 +119,7 @@ class CatalogReading(CatalogFile):
         rows = self._rows(
             f"SELECT chunk_id, context, text, language FROM chunks WHERE chunk_id {AMONG}"
             " ORDER BY chunk_id",
-            _id_list(chunk_ids),
+            id_list(chunk_ids),
         )
         return [(row[0], f"{row[1]}\n{row[2]}", row[3]) for row in rows]
 
@@ -171,7 +171,7 @@ class CatalogReading(CatalogFile):
             }
 
 
-def _id_list(ids: Iterable[int]) -> str:
+def id_list(ids: Iterable[int]) -> str:
     return json.dumps([int(chunk_id) for chunk_id in ids])
 
 

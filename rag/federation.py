@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from rag.catalog import Catalog
 from rag.indexes import Indexes
-from rag.retriever import EVERYTHING, Candidates, Retriever, Scored, fuse, ranked
+from rag.ranking import Scale
+from rag.retriever import EVERYTHING, Ranked, Retriever, as_hits
 from rag.timings import Timings
 from rag.types import Found, Hit, StoredChunk
 from rag.where import Mode, Where, check_mode
@@ -27,9 +28,8 @@ class Federation:
     """Finds in all of its parts, whose retrievers share one encoder or have none.
 
     Documents and chunks are renumbered: number n of part p out of q is n * q + p. `catalog` knows
-    them by these numbers. Scores of several indexes are compared where they mean the same: the
-    encoder is one and so is the language, else an encoder's liking for the question's language
-    would decide. Where not, the parts' orders are fused by rank.
+    them by these numbers. How much a similarity means is measured on all parts together, so that
+    their scores can be compared.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -53,7 +53,7 @@ class Federation:
             if asked and top_k > 0:
                 used, found = self._search(asked, top_k, mode, where, timings, notes)
                 with timings.measure("fuse"):
-                    hits = self._joined(found, used)[:top_k]
+                    hits = as_hits(_joined(found, used))[:top_k]
                 if where and not hits:
                     notes[f"The filter ({where}) may be too narrow: nothing was found."] = None
                 mode = used[0] if len(set(used)) == 1 else mode
@@ -67,54 +67,40 @@ class Federation:
         where: Where,
         timings: Timings,
         notes: dict[str, None],
-    ) -> tuple[list[Mode], list[Candidates]]:
+    ) -> tuple[list[Mode], list[Ranked]]:
         """What each part finds, renumbered, and in which mode."""
+        scales = _joined_scales([part.retriever.scales() for part in self._parts])
         modes, found = [], []
         for number, part in enumerate(self._parts):
             used, said = part.retriever.usable(mode)
             notes.update(dict.fromkeys(said))
             narrowed = part.where.also(where)
-            candidates = part.retriever.candidates(asked, top_k, used, narrowed, timings)
+            order = part.retriever.ranked(asked, top_k, used, narrowed, timings, scales)
             modes.append(used)
-            found.append(self._renumbered(candidates, number))
+            found.append([(self._renumbered(chunk, number), score) for chunk, score in order])
         return modes, found
 
-    def _joined(self, found: Sequence[Candidates], used: Sequence[Mode]) -> list[Hit]:
-        languages = {part.retriever.main_languages() for part in self._parts}
-        is_comparable = len(set(used)) == 1 and len(languages) == 1
-        if is_comparable and (used[0] == "lexical" or len(next(iter(languages))) < 2):
-            return ranked(_pooled(found), used[0])
-        orders = [ranked(one, mode) for one, mode in zip(found, used, strict=True)]
-        chunks = {hit.chunk.chunk_id: hit.chunk for order in orders for hit in order}
-        fused = fuse([[hit.chunk.chunk_id for hit in order] for order in orders])
-        return [Hit(rank, score, chunks[i]) for rank, (i, score) in enumerate(fused, start=1)]
-
-    def _renumbered(self, found: Candidates, part: int) -> Candidates:
+    def _renumbered(self, chunk: StoredChunk, part: int) -> StoredChunk:
         count = len(self._parts)
-
-        def shifted(side: Scored | None) -> Scored | None:
-            return side and [(i * count + part, score) for i, score in side]
-
-        def moved(chunk: StoredChunk) -> StoredChunk:
-            chunk_id, document_id = chunk.chunk_id * count + part, chunk.document_id * count + part
-            return replace(chunk, chunk_id=chunk_id, document_id=document_id)
-
-        chunks = [moved(chunk) for chunk in found.chunks.values()]
-        by_id = {chunk.chunk_id: chunk for chunk in chunks}
-        return Candidates(shifted(found.dense), shifted(found.lexical), by_id)
+        chunk_id, document_id = chunk.chunk_id * count + part, chunk.document_id * count + part
+        return replace(chunk, chunk_id=chunk_id, document_id=document_id)
 
 
-def _pooled(found: Sequence[Candidates]) -> Candidates:
-    """All candidates of each side, by score."""
+def _joined(found: Sequence[Ranked], used: Sequence[Mode]) -> Ranked:
+    """By score; by rank where one part has found by words and another by meaning."""
+    if len(set(used)) > 1:
+        found = [[(chunk, -float(rank)) for rank, (chunk, _) in enumerate(one)] for one in found]
+    pooled = [one for order in found for one in order]
+    return sorted(pooled, key=lambda one: (-one[1], one[0].chunk_id))
 
-    def merged(sides: Iterable[Scored | None]) -> Scored | None:
-        given = [side for side in sides if side is not None]
-        hits = [hit for side in given for hit in side]
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0])) if given else None
 
-    chunks = {i: chunk for one in found for i, chunk in one.chunks.items()}
-    dense, lexical = (one.dense for one in found), (one.lexical for one in found)
-    return Candidates(merged(dense), merged(lexical), chunks)
+def _joined_scales(several: Sequence[Mapping[str, Scale]]) -> dict[str, Scale]:
+    """What the chunks of each language have in common in all parts together."""
+    languages = {language for scales in several for language in scales}
+    return {
+        language: Scale.joined([scales[language] for scales in several if language in scales])
+        for language in languages
+    }
 
 
 class _Catalogs:

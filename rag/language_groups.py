@@ -7,32 +7,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from rag.catalog import Catalog
 from rag.catalog_reading import NO_IDS, Ids
 from rag.id_set import IdSet
+from rag.ranking import Scale
 
 MIN_LANGUAGE_CHUNKS = 8  # a smaller group says nothing about its language
 SAMPLED_CHUNKS = 2000
-MAX_DRIFT = 0.01  # of a large group may change before its mean is taken again
-
-Vectors = npt.NDArray[np.float32]
+MAX_DRIFT = 0.01  # of a large group may change before it is measured again
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageGroup:
-    """The chunks of one language, and the mean (d,) of their embeddings."""
+    """The chunks of one language (of several that have few: ""), and what they have in common."""
 
+    language: str
     ids: IdSet
-    mean: Vectors
+    scale: Scale
 
 
 @dataclass(slots=True)
-class _Mean:
-    """A mean, and how many chunks came and went since it was taken."""
+class _Measured:
+    """A scale, and how many chunks came and went since it was taken."""
 
-    vector: Vectors
+    scale: Scale
     num_changes: int = 0
 
 
@@ -44,7 +43,7 @@ class LanguageGroups:
         self._lock = threading.Lock()
         self._sequence = self._grouped_at = -1
         self._ids: dict[str, IdSet] = {}
-        self._means: dict[str, _Mean] = {}
+        self._measured: dict[str, _Measured] = {}
         self._groups: list[LanguageGroup] = []
 
     def current(self) -> list[LanguageGroup]:
@@ -65,14 +64,6 @@ class LanguageGroups:
                 found |= self._ids.get(language, IdSet())
         return found
 
-    def main(self) -> frozenset[str]:
-        """The languages that have a group of their own."""
-        with self._lock, self._catalog.snapshot():
-            self._catch_up()
-            return frozenset(
-                code for code, ids in self._ids.items() if len(ids) >= MIN_LANGUAGE_CHUNKS
-            )
-
     def _catch_up(self) -> None:
         if (sequence := self._catalog.sequence()) != self._sequence:
             self._follow()
@@ -92,33 +83,35 @@ class LanguageGroups:
             went = gone[before.contains(gone)]
             if num_changes := len(came) + len(went):
                 self._ids[language] = before.with_changes(came, went)
-                if language in self._means:
-                    self._means[language].num_changes += num_changes
+                if language in self._measured:
+                    self._measured[language].num_changes += num_changes
 
     def _all_ids(self) -> Ids:
         return np.concatenate([NO_IDS, *(ids.ids() for ids in self._ids.values())])
 
     def _make_groups(self) -> list[LanguageGroup]:
-        groups, small = [], IdSet()
+        small, found = IdSet(), list[tuple[str, IdSet, Scale]]()
         for language, ids in sorted(self._ids.items()):
             if len(ids) >= MIN_LANGUAGE_CHUNKS:
-                groups.append(LanguageGroup(ids, self._mean(language, ids)))
+                found.append((language, ids, self._scale(language, ids)))
             else:
                 small |= ids
         if len(small):
-            groups.append(LanguageGroup(small, self._mean_vector(small)))
-        return groups
+            found.append(("", small, self._measure(small)))
+        if len(found) < 2:
+            return [LanguageGroup(*one) for one in found]
+        whole = Scale.pooled([scale for _, _, scale in found])
+        return [LanguageGroup(name, ids, scale.steadied(whole)) for name, ids, scale in found]
 
-    def _mean(self, language: str, ids: IdSet) -> Vectors:
-        known = self._means.get(language)
+    def _scale(self, language: str, ids: IdSet) -> Scale:
+        known = self._measured.get(language)
         allowed_changes = MAX_DRIFT * len(ids) if len(ids) > SAMPLED_CHUNKS else 0
         if known is None or known.num_changes > allowed_changes:
-            known = _Mean(self._mean_vector(ids))
-            self._means[language] = known
-        return known.vector
+            known = _Measured(self._measure(ids))
+            self._measured[language] = known
+        return known.scale
 
-    def _mean_vector(self, ids: IdSet) -> Vectors:
+    def _measure(self, ids: IdSet) -> Scale:
         all_ids = ids.ids()
         sample = all_ids[:: max(1, len(all_ids) // SAMPLED_CHUNKS)]
-        mean: Vectors = self._catalog.vectors(sample.tolist()).mean(axis=0)
-        return mean
+        return Scale.of(self._catalog.vectors(sample.tolist()), len(all_ids))

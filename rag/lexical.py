@@ -21,7 +21,7 @@ from rag.words import tokenize
 
 TOKENIZER = "footnote_whitespace"
 SEQUENCE_FILE = "footnote.sequence.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WRITER_HEAP_BYTES = 96_000_000
 BROAD = 10  # what lets through more than a tenth: a few hundred hits hold enough of it
 
@@ -48,14 +48,17 @@ class LexicalIndex:
                 self._index: Any = tantivy.Index(self._schema)
             else:
                 path.mkdir(parents=True, exist_ok=True)
+                _check_format(path / SEQUENCE_FILE)
                 self._index = tantivy.Index(self._schema, path=str(path))
         except (OSError, ValueError) as error:
             raise IndexStateError(
                 f"The word index {path} cannot be opened ({error}). "
                 "It is derived: delete it and it is rebuilt from the catalog."
             ) from error
-        analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
-        self._index.register_tokenizer(TOKENIZER, analyzer)
+        whitespace = tantivy.Tokenizer.whitespace()
+        self._index.register_tokenizer(TOKENIZER, tantivy.TextAnalyzerBuilder(whitespace).build())
+        stemming = tantivy.TextAnalyzerBuilder(whitespace).filter(tantivy.Filter.stemmer("english"))
+        self._stemmer: Any = stemming.build()
         self._index.config_reader(reload_policy="manual")
         self.reload()
 
@@ -115,8 +118,16 @@ class LexicalIndex:
         document = self._tantivy.Document()
         document.add_unsigned("chunk_id", chunk_id)
         document.add_text("language", language)
-        document.add_text("body", " ".join(tokenize(text)))
+        document.add_text("body", " ".join(self.terms(text)))
         return document
+
+    def terms(self, text: str) -> list[str]:
+        """The words of a text as the index counts them: without their English endings.
+
+        Words of other languages lose what looks like one, in documents and in questions alike.
+        """
+        found: list[str] = self._stemmer.analyze(" ".join(tokenize(text)))
+        return found
 
     def _write_sequence(self) -> None:
         if self._path is None:
@@ -156,7 +167,7 @@ class LexicalIndex:
         `allowed` are the only ids that may be found; when it is empty nothing is found.
         `languages`, if any are given, are those of which a hit must be one.
         """
-        words = list(dict.fromkeys(tokenize(query)))
+        words = list(dict.fromkeys(self.terms(query)))
         if k < 1 or not words or (allowed is not None and not len(allowed)):
             return []
         wanted = self._any_of("body", words)
@@ -212,18 +223,15 @@ class LexicalIndex:
         found = [(int(i), float(score)) for i, (score, _) in zip(ids, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
+    def total_weight(self, query: str) -> float:
+        """The weights of a query's distinct terms, those that no chunk holds included."""
+        return sum(self.weight(term) for term in set(self.terms(query)))
+
     def weight(self, token: str) -> float:
-        """BM25's inverse document frequency of a token."""
+        """BM25's inverse document frequency of a term."""
         searcher = self._index.searcher()
         held = int(searcher.doc_freq("body", token))
         return math.log(1 + (int(searcher.num_docs) - held + 0.5) / (held + 0.5))
-
-    def known_share(self, query: str) -> float:
-        """The share of the query's distinct tokens that occur in the index at all."""
-        words = set(tokenize(query))
-        searcher = self._index.searcher()
-        known = sum(searcher.doc_freq("body", word) > 0 for word in words)
-        return known / len(words) if words else 0.0
 
     def ids(self) -> npt.NDArray[np.int64]:
         """All chunk ids, ascending."""
@@ -244,3 +252,12 @@ class LexicalIndex:
             if self._writer is not None:
                 self._writer.wait_merging_threads()
                 self._writer = None
+
+
+def _check_format(file: Path) -> None:
+    """Raises ValueError if the terms were made by other rules than today's."""
+    if not file.is_file():
+        return
+    held = json.loads(file.read_text(encoding="utf-8")).get("format")
+    if held != FORMAT_VERSION:
+        raise ValueError(f"its format is {held}, not {FORMAT_VERSION}")

@@ -1,52 +1,57 @@
-"""Search by meaning and by words, fused by rank."""
+"""Search by meaning and by words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rag.encoder import Encoder, Vectors
 from rag.filters import Allowed, Filters
+from rag.id_set import Ids, IdSet
 from rag.indexes import Indexes
+from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
+from rag.probes import Probes
+from rag.ranking import Scale, Scores, fuse, shifted, similarities
 from rag.tail import MAX_TAIL_CHANGES, dense_hits, lexical_hits, merge
 from rag.timings import Timings
 from rag.types import Found, Hit, StoredChunk
 from rag.where import Mode, Where, check_mode
 
-RRF_K = 60  # Cormack, Clarke and Buettcher 2009
 OVERFETCH = 4
 MIN_FETCHED = 40
-MIN_KNOWN_SHARE = 0.5  # below, the words are of another language than the documents
-LANGUAGE_SHIFT = 0.7  # of a language's mean similarity; see docs/decisions.md
 EVERYTHING = Where()
 NO_ENCODER = (
     "Searched by words alone: the encoder that made the index cannot be loaded. "
     "Set it again, or index the folders with the present one."
 )
 
-Scored = list[tuple[int, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What each side found, best first, as (chunk id, score); None where it was not asked."""
-
-    dense: Scored | None
-    lexical: Scored | None
-    chunks: dict[int, StoredChunk]  # those that the catalog (still) has
+Ranked = list[tuple[StoredChunk, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One search: the embeddings (n, d) of its wordings, its words, and what it may find."""
+    """One search: the embeddings (n, d) of its wordings, its words, and what it may find.
+
+    `languages` and `means` (n, d) are the wordings' languages and their mean questions; `scales`
+    take the place of the index's own.
+    """
 
     queries: Vectors | None
     words: str
     where: Where
-    timings: Timings = field(default_factory=Timings)
+    timings: Timings
+    languages: tuple[str, ...] = ()
+    means: Vectors | None = None
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+
+    def queries_for(self, group: LanguageGroup) -> Vectors:
+        """(n, d), as they are compared with the chunks of a group."""
+        assert self.queries is not None and self.means is not None
+        is_foreign = group.language not in ("", *self.languages)
+        return shifted(self.queries, self.means, is_foreign=is_foreign)
 
 
 class Retriever:
@@ -55,6 +60,7 @@ class Retriever:
     def __init__(self, indexes: Indexes, encoder: Encoder | None) -> None:
         self._indexes = indexes
         self._encoder = encoder
+        self._probes = Probes(encoder) if encoder else None
         self._languages = LanguageGroups(indexes.catalog)
         self._filters = Filters(indexes.catalog, self._languages)
 
@@ -82,9 +88,7 @@ class Retriever:
         hits: list[Hit] = []
         with timings.measure("total"):
             if asked and top_k > 0:
-                found = self.candidates(asked, top_k, used, where, timings)
-                with timings.measure("fuse"):
-                    hits = ranked(found, used)[:top_k]
+                hits = as_hits(self.ranked(asked, top_k, used, where, timings))[:top_k]
                 if where and not hits and not self._filters.allowed(where).ids:
                     notes.append(f"The filter ({where}) lets nothing of the index through.")
         return Found(tuple(hits), query, used, where, tuple(notes), timings.ms)
@@ -95,27 +99,42 @@ class Retriever:
             return "lexical", [NO_ENCODER]
         return check_mode(mode), []
 
-    def main_languages(self) -> frozenset[str]:
-        """Those of more than a few chunks."""
-        return self._languages.main()
+    def scales(self) -> dict[str, Scale]:
+        """What the chunks of each language have in common; none without an encoder."""
+        groups = self._languages.current() if self._encoder else []
+        return {group.language: group.scale for group in groups}
 
-    def candidates(
-        self, asked: Sequence[str], top_k: int, mode: Mode, where: Where, timings: Timings
-    ) -> Candidates:
-        """What the sides of a mode find for several wordings."""
-        queries = None
-        if self._encoder is not None and mode != "lexical":
-            with timings.measure("encode"):
-                queries = self._encoder.encode_queries(asked)
+    def ranked(
+        self,
+        asked: Sequence[str],
+        top_k: int,
+        mode: Mode,
+        where: Where,
+        timings: Timings,
+        scales: Mapping[str, Scale] | None = None,
+    ) -> Ranked:
+        """More chunks than asked for, with their scores, best first; copies are among them.
+
+        Scores are standard deviations of meaning, with what words add. Several indexes' can be
+        compared if they are measured with the same `scales`, by language. In the lexical mode
+        they are BM25's.
+        """
         words = " ".join(asked) if mode != "dense" else ""
-        search = _Asked(queries, words, where, timings)
+        search = _Asked(None, words, where, timings)
+        if self._encoder is not None and self._probes is not None and mode != "lexical":
+            with timings.measure("encode"):
+                languages = tuple(map(detect_language, asked))
+                means = np.stack([self._probes.mean(language) for language in languages])
+                queries = self._encoder.encode_queries(asked)
+            search = _Asked(queries, words, where, timings, languages, means, scales or {})
         return self._find(search, max(MIN_FETCHED, OVERFETCH * top_k))
 
-    def _find(self, asked: _Asked, k: int) -> Candidates:
-        """The k best of each side, and the chunks as the catalog has them.
+    def _find(self, asked: _Asked, k: int) -> Ranked:
+        """The k best of each side, in order.
 
-        The order matters: first the indexes, at whatever change they have reached, then the
-        catalog, then what came between; see rag/tail.py.
+        First the indexes are asked, at whatever change they have reached, then the catalog, then
+        what came between; see rag/tail.py. The filter is resolved in between, for the indexes,
+        and again with the catalog, for what came.
         """
         catalog, lexical = self._indexes.catalog, self._indexes.lexical
         reached = min(self._indexes.dense.sequence, lexical.sequence)
@@ -125,19 +144,18 @@ class Retriever:
         groups = self._languages.current() if asked.queries is not None else []
         k += num_changes  # as many of what is found may be gone
         allowed = self._allowed(asked)
-        dense = self._search_dense(asked, k, groups, allowed)
-        worded = self._search_words(asked, k, allowed)
+        near = self._search_dense(asked, k, groups, allowed)
+        worded = self._search_words(asked, k, near, allowed)
         with catalog.snapshot(), asked.timings.measure("catalog"):
             added = catalog.changes_since(reached)[0][-MAX_TAIL_CHANGES:]
-            if added and dense is not None and asked.queries is not None:
-                late = dense_hits(catalog, added, asked.queries)
-                dense = merge(dense, self._shifted(late, asked.queries, groups))
-            if added and worded is not None:
-                worded = merge(worded, lexical_hits(catalog, lexical, added, asked.words))
-            allowed = self._allowed(asked)  # again: for what came, and for what was moved
-            dense, worded = _best(dense, k, allowed), _best(worded, k, allowed)
-            ids = {chunk_id for chunk_id, _ in [*(dense or []), *(worded or [])]}
-            return Candidates(dense, worded, catalog.chunks_by_ids(ids))
+            if added and asked.queries is not None:
+                late = merge([], dense_hits(catalog, added, asked.queries))
+                near += [chunk_id for chunk_id, _ in late[:k]]
+            if added and asked.words:
+                worded |= dict(lexical_hits(catalog, lexical, added, asked.words))
+            ids = _among(self._allowed(asked), [*near, *worded])  # again: what came, what moved
+            chunks = list(catalog.chunks_by_ids(ids).values())
+            return self._in_order(asked, chunks, worded, groups)
 
     def _allowed(self, asked: _Asked) -> Allowed | None:
         """None where all is allowed."""
@@ -146,78 +164,93 @@ class Retriever:
         with asked.timings.measure("filter"):
             return self._filters.allowed(asked.where)
 
-    def _search_words(self, asked: _Asked, k: int, allowed: Allowed | None) -> Scored | None:
-        """(chunk id, BM25), best first; None if the words are not for this side to find."""
+    def _search_dense(
+        self, asked: _Asked, k: int, groups: Sequence[LanguageGroup], allowed: Allowed | None
+    ) -> list[int]:
+        """The ids of the nearest chunks of every group."""
+        found: list[int] = []
+        with asked.timings.measure("dense"):
+            for group in groups:
+                ids = group.ids if allowed is None else allowed.within(group.ids)
+                narrowed = ids if allowed is not None or len(groups) > 1 else None
+                hits = self._indexes.dense.search(asked.queries_for(group), k, narrowed)
+                found += [chunk_id for chunk_id, _ in hits]
+        return found
+
+    def _search_words(
+        self, asked: _Asked, k: int, near: Sequence[int], allowed: Allowed | None
+    ) -> dict[int, float]:
+        """BM25 of the best chunks, and of those that are near in meaning, by id."""
         lexical = self._indexes.lexical
         with asked.timings.measure("lexical"):
             if not asked.words:
-                return None
-            if asked.queries is not None and lexical.known_share(asked.words) < MIN_KNOWN_SHARE:
-                return None
+                return {}
             ids = None if allowed is None else allowed.ids
-            return lexical.search(asked.words, k, ids, asked.where.languages)
+            found = dict(lexical.search(asked.words, k, ids, asked.where.languages))
+            if len(found) == k and (others := set(near) - found.keys()):
+                found |= dict(lexical.search(asked.words, len(others), IdSet(others)))
+        return found
 
-    def _search_dense(
-        self, asked: _Asked, k: int, groups: Sequence[LanguageGroup], allowed: Allowed | None
-    ) -> Scored | None:
-        """(chunk id, shifted score), best first; None without queries."""
-        queries, dense = asked.queries, self._indexes.dense
-        if queries is None:
-            return None
-        with asked.timings.measure("dense"):
-            if len(groups) < 2:
-                return dense.search(queries, k, None if allowed is None else allowed.ids)
-            found: Scored = []
-            for group in groups:
-                ids = group.ids if allowed is None else allowed.within(group.ids)
-                found += self._shifted(dense.search(queries, k, ids), queries, [group])
-            found.sort(key=lambda hit: (-hit[1], hit[0]))
-            return found[:k]
+    def _in_order(
+        self,
+        asked: _Asked,
+        chunks: Sequence[StoredChunk],
+        worded: Mapping[int, float],
+        groups: Sequence[LanguageGroup],
+    ) -> Ranked:
+        """The chunks with their scores, best first; inside the catalog's snapshot."""
+        if not chunks:
+            return []
+        words = np.array([worded.get(chunk.chunk_id, 0.0) for chunk in chunks])
+        if asked.queries is None or not groups:
+            scores = words
+        else:
+            places = {group.language: place for place, group in enumerate(groups)}
+            group_of = np.array(
+                [places.get(chunk.language, len(groups) - 1) for chunk in chunks], dtype=np.int64
+            )
+            scores = self._meanings(asked, chunks, groups, group_of)
+            if asked.words:
+                weight = self._indexes.lexical.total_weight(asked.words)
+                scores = fuse(scores, words / max(weight, 1e-9), group_of)
+        order = sorted(range(len(chunks)), key=lambda i: (-scores[i], chunks[i].chunk_id))
+        return [(chunks[i], float(scores[i])) for i in order]
 
-    def _shifted(
-        self, hits: Sequence[tuple[int, float]], queries: Vectors, groups: Sequence[LanguageGroup]
-    ) -> Scored:
-        """The shift of its group undoes the encoder's liking for the query's language."""
-        if not groups or not hits:
-            return list(hits)
-        ids = np.array([chunk_id for chunk_id, _ in hits], dtype=np.int64)
-        shifts = np.zeros(len(ids))
-        for group in groups:
-            shift = LANGUAGE_SHIFT * float((queries @ group.mean).max())
-            shifts[group.ids.contains(ids)] = shift
-        return [(i, score - float(s)) for (i, score), s in zip(hits, shifts, strict=True)]
+    def _meanings(
+        self,
+        asked: _Asked,
+        chunks: Sequence[StoredChunk],
+        groups: Sequence[LanguageGroup],
+        group_of: Ids,
+    ) -> Scores:
+        """(m,): how far each chunk's meaning stands out in its group, by its best wording."""
+        ids = [chunk.chunk_id for chunk in chunks]
+        vectors = self._indexes.catalog.vectors(ids)
+        known = self._indexes.catalog.sentence_vectors(ids, vectors.shape[1])
+        sentences = [known.get(chunk_id) for chunk_id in ids]
+        scores = np.zeros(len(ids))
+        for place, group in enumerate(groups):
+            rows = np.flatnonzero(group_of == place)
+            queries = asked.queries_for(group)
+            near = similarities(vectors[rows], [sentences[row] for row in rows], queries)
+            scale = asked.scales.get(group.language, group.scale)
+            scores[rows] = scale.standardize(near, queries).max(axis=1)
+        return scores
 
 
-def ranked(found: Candidates, mode: Mode) -> list[Hit]:
-    """All hits, best first: of one side as they are, of both sides fused; copies shown once."""
-    sides = [side for side in (found.dense, found.lexical) if side is not None]
-    if mode == "hybrid":
-        scored = fuse([[chunk_id for chunk_id, _ in side] for side in sides])
-    else:
-        scored = sides[0] if sides else []
-    alive = [(found.chunks[i], score) for i, score in scored if i in found.chunks]
+def as_hits(ranked: Ranked) -> list[Hit]:
+    """The hits, numbered; copies are shown once."""
     return [
         Hit(rank, score, chunk)
-        for rank, (chunk, score) in enumerate(_without_copies(alive), start=1)
+        for rank, (chunk, score) in enumerate(_without_copies(ranked), start=1)
     ]
 
 
-def fuse(ranked: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Reciprocal rank fusion of id lists: (id, score), best first, ties by id."""
-    scores: dict[int, float] = {}
-    for ids in ranked:
-        for rank, chunk_id in enumerate(ids, start=1):
-            scores[chunk_id] = scores.get(chunk_id, 0.0) + 1 / (RRF_K + rank)
-    return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))
-
-
-def _best(hits: Scored | None, k: int, allowed: Allowed | None) -> Scored | None:
-    """The first k of those allowed."""
-    if hits is None or allowed is None:
-        return hits and hits[:k]
-    ids = np.array([chunk_id for chunk_id, _ in hits], dtype=np.int64)
-    is_allowed = allowed.ids.contains(ids).tolist()
-    return [hit for hit, is_member in zip(hits, is_allowed, strict=True) if is_member][:k]
+def _among(allowed: Allowed | None, ids: Iterable[int]) -> list[int]:
+    """Those of the ids that are allowed, each once."""
+    once = np.unique(np.fromiter(ids, dtype=np.int64))
+    kept: list[int] = (once if allowed is None else once[allowed.ids.contains(once)]).tolist()
+    return kept
 
 
 def _without_copies(

@@ -16,7 +16,6 @@ import numpy as np
 from rag.catalog import Catalog
 from rag.encoder import Vectors
 from rag.lexical import LexicalIndex
-from rag.words import tokenize
 
 MAX_TAIL_CHANGES = 2000  # beyond, searching them one by one takes longer than catching up
 K1, B = 1.2, 0.75  # tantivy's
@@ -35,13 +34,13 @@ def dense_hits(catalog: Catalog, chunk_ids: Sequence[int], queries: Vectors) -> 
 def lexical_hits(
     catalog: Catalog, lexical: LexicalIndex, chunk_ids: Sequence[int], query: str
 ) -> Hits:
-    """(chunk id, BM25) of the chunks that hold any token of the query.
+    """(chunk id, BM25) of the chunks that hold any term of the query.
 
-    The tokens weigh what they weigh in the index; the mean length is the tail's own.
+    The terms weigh what they weigh in the index; the mean length is the tail's own.
     """
-    words = set(tokenize(query))
+    words = set(lexical.terms(query))
     rows = catalog.index_texts(chunk_ids)
-    counts = {chunk_id: Counter(tokenize(text)) for chunk_id, text, _ in rows}
+    counts = {chunk_id: Counter(lexical.terms(text)) for chunk_id, text, _ in rows}
     mean_length = np.mean([count.total() for count in counts.values()]) if counts else 1.0
     weights = {word: lexical.weight(word) for word in words}
     hits = []
