@@ -202,7 +202,7 @@ def prepare(
     result = replace(result, file=FoundFile(path, size, mtime_ns, inode))
     if result.document is None:
         return result
-    chunks, lengths = _cut(result.document, token_starts, max_tokens)
+    chunks, lengths = cut_document(result.document, token_starts, max_tokens)
     return replace(result, chunks=chunks, lengths=lengths)
 
 
@@ -248,7 +248,7 @@ def hash_file(path: str) -> str | None:
     return digest.hexdigest()
 
 
-def _cut(
+def cut_document(
     document: Document, token_starts: TokenStarts, max_tokens: int
 ) -> tuple[list[Chunk], list[int]]:
     """The chunks and their token counts. Titles and headings recur, so what was counted is kept."""

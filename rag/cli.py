@@ -14,6 +14,7 @@ import typer
 
 from rag import cli_output as output
 from rag import cli_questions
+from rag.cli_eval import eval_app
 from rag.cli_options import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")
 
 Folders = Annotated[list[Path] | None, typer.Argument(help="Folders or files.", show_default=False)]
 

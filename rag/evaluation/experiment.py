@@ -1,0 +1,138 @@
+"""Measures retrieval: collections, settings and a search mode in, figures out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from rag.config import Settings, load_settings
+from rag.encoder import Encoder, Vectors
+from rag.errors import SettingError
+from rag.evaluation.datasets import Dataset, merge_documents
+from rag.evaluation.indexing import PATH_PREFIX, Encoders, open_corpus_index
+from rag.evaluation.measures import measure_run
+from rag.evaluation.results import Result
+from rag.evaluation.runs import Search, search_all, time_queries
+from rag.indexes import Indexes
+from rag.retriever import Retriever
+from rag.types import Hit, StoredChunk
+
+Mode = Literal["hybrid", "dense", "lexical"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+DEPTH = 100  # documents of a run
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A named way to search: settings that differ from the user's own, and the mode."""
+
+    name: str
+    settings: Settings
+    mode: Mode = "hybrid"
+
+
+def make_configuration(name: str, pairs: Sequence[str]) -> Configuration:
+    """From `key=value` pairs; the key `mode` is the search mode. SettingError if one is wrong."""
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key.strip():
+            raise SettingError(f"{pair!r} sets nothing. Write it as key=value, e.g. top_k=20.")
+        given[key.strip()] = value.strip()
+    mode = given.pop("mode", "hybrid")
+    if mode not in MODES:
+        raise SettingError(f"The mode {mode!r} is not known. Choose one of {', '.join(MODES)}.")
+    return Configuration(name, load_settings(**given), mode)
+
+
+def parse_configuration(text: str) -> Configuration:
+    """From `name:key=value,key=value`; values that are JSON lists keep their commas."""
+    name, sign, pairs = text.partition(":")
+    if not sign or not name.strip():
+        raise SettingError(f"{text!r} has no name. Write it as name:key=value,key=value.")
+    return make_configuration(name.strip(), _split_pairs(pairs))
+
+
+def _split_pairs(text: str) -> list[str]:
+    pairs: list[str] = []
+    for part in text.split(","):
+        if pairs and "=" not in part.split("[")[0] and _is_open(pairs[-1]):
+            pairs[-1] += "," + part
+        elif part.strip():
+            pairs.append(part)
+    return pairs
+
+
+def _is_open(pair: str) -> bool:
+    """Whether a pair ends within a JSON value."""
+    value = pair.partition("=")[2]
+    if not value.startswith(("[", "{")):
+        return False
+    try:
+        json.loads(value)
+    except ValueError:
+        return True
+    return False
+
+
+def evaluate(
+    datasets: Sequence[Dataset],
+    configuration: Configuration,
+    encoders: Encoders,
+    *,
+    merge: bool = False,
+    depth: int = DEPTH,
+) -> Iterator[Result]:
+    """One result a collection; with `merge` all their documents stand in one index."""
+    settings = configuration.settings
+    encoder, remembering = encoders.get(settings)
+    for group in [datasets] if merge else [[dataset] for dataset in datasets]:
+        names = [dataset.name for dataset in group]
+        corpus = merge_documents(group)
+        with open_corpus_index(encoders.store, names, corpus, settings, remembering) as indexes:
+            counts = indexes.catalog.counts()
+            for dataset in group:
+                run = search_all(
+                    make_search(configuration, indexes, remembering),
+                    dataset.queries,
+                    top_k=settings.top_k,
+                    depth=depth,
+                    document_id=_document_id,
+                )
+                yield Result(
+                    dataset.name,
+                    configuration.name,
+                    counts["documents"],
+                    counts["chunks"],
+                    run,
+                    measure_run(run, dataset.qrels),
+                    time_queries(
+                        make_search(configuration, indexes, encoder),
+                        list(dataset.queries.values()),
+                        top_k=settings.top_k,
+                    ),
+                )
+
+
+def make_search(configuration: Configuration, indexes: Indexes, encoder: Encoder) -> Search:
+    """The search as Footnote does it: the one place that knows how a retriever is made."""
+    if configuration.mode == "lexical":
+        return Retriever(indexes, None).search
+    if configuration.mode == "dense":
+        return _DenseRetriever(indexes, encoder).search
+    return Retriever(indexes, encoder).search
+
+
+class _DenseRetriever(Retriever):
+    """Leaves the words out."""
+
+    def _find(
+        self, queries: Vectors | None, words: str, k: int
+    ) -> tuple[list[tuple[int, float]], dict[int, StoredChunk]]:
+        return super()._find(queries, "", k)
+
+
+def _document_id(hit: Hit) -> str:
+    return hit.chunk.path.removeprefix(PATH_PREFIX)
