@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -48,33 +47,11 @@ def make_configuration(name: str, pairs: Sequence[str]) -> Configuration:
 
 
 def parse_configuration(text: str) -> Configuration:
-    """From `name:key=value,key=value`; values that are JSON lists keep their commas."""
+    """From `name:key=value,key=value`. SettingError if a part is wrong."""
     name, sign, pairs = text.partition(":")
     if not sign or not name.strip():
         raise SettingError(f"{text!r} has no name. Write it as name:key=value,key=value.")
-    return make_configuration(name.strip(), _split_pairs(pairs))
-
-
-def _split_pairs(text: str) -> list[str]:
-    pairs: list[str] = []
-    for part in text.split(","):
-        if pairs and "=" not in part.split("[")[0] and _is_open(pairs[-1]):
-            pairs[-1] += "," + part
-        elif part.strip():
-            pairs.append(part)
-    return pairs
-
-
-def _is_open(pair: str) -> bool:
-    """Whether a pair ends within a JSON value."""
-    value = pair.partition("=")[2]
-    if not value.startswith(("[", "{")):
-        return False
-    try:
-        json.loads(value)
-    except ValueError:
-        return True
-    return False
+    return make_configuration(name.strip(), [pair for pair in pairs.split(",") if pair.strip()])
 
 
 def evaluate(
