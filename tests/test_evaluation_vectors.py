@@ -33,6 +33,8 @@ def test_questions_documents_and_encoders_are_kept_apart(tmp_path: Path) -> None
     RememberingEncoder(one, path).encode_queries(["a pump"])
     RememberingEncoder(other, path).encode_queries(["a pump"])
     RememberingEncoder(named, path, "another prompt").encode_queries(["a pump"])
+    RememberingEncoder(named, path, "another prompt").encode_documents(["a pump"])
+    assert named.documents == []  # which the fingerprint tells
     assert (one.documents, one.queries) == (["a pump"], ["a pump"])
     assert other.queries == named.queries == ["a pump"]
 

@@ -27,7 +27,8 @@ VECTORS_FILE = "vectors.sqlite3"
 PATH_PREFIX = "/"  # paths in a catalog are absolute; a corpus has ids
 
 # Settings that change neither what stands in an index nor which encoder is loaded. What is not
-# named here makes an index of its own, so that a new setting is never measured on an old index.
+# named here makes an index of its own (of vectors that are known), so that a new setting is never
+# measured on an old index.
 QUERY_SETTINGS = frozenset({
     "index", "log_level", "generator", "generator_model", "api_key", "max_model_len",
     "max_answer_tokens", "temperature", "tensor_parallel_size", "gpu_memory_utilization",
@@ -37,7 +38,7 @@ QUERY_SETTINGS = frozenset({
 })  # fmt: skip
 ENCODER_ONLY_SETTINGS = frozenset({"cache", "device", "num_threads", "encoder", "encoder_kernel"})
 
-# The code that decides what stands in an index, and what a vector is.
+# The code that decides what stands in an index, and how a question is encoded.
 INDEX_CODE = (
     "ingest/**/*.py", "rag/catalog*.py", "rag/dense*.py", "rag/encoder.py", "rag/indexes.py",
     "rag/language.py", "rag/lexical*.py", "rag/sentences.py", "rag/words*.py",
@@ -62,8 +63,8 @@ class Encoders:
         if self._opened is None or key != self._key:
             self.close()  # lets the old one go first
             encoder = parts.open_encoder(settings, output.say)
-            name = key + _code_digest(ENCODER_CODE)
-            remembering = RememberingEncoder(encoder, self.store / VECTORS_FILE, name)
+            query_name = key + _code_digest(ENCODER_CODE)
+            remembering = RememberingEncoder(encoder, self.store / VECTORS_FILE, query_name)
             self._opened, self._key = (encoder, remembering), key
         return self._opened
 

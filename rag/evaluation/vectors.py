@@ -20,12 +20,13 @@ MAX_PARAMETERS = 500  # of one SQL statement
 class RememberingEncoder:
     """Encodes what the file does not know, and adds it. Safe to share between threads.
 
-    `name` tells apart what the encoder's fingerprint does not, such as how questions are encoded.
+    The encoder's fingerprint names the vectors of documents; `query_name` tells apart what it
+    does not, such as the prompt of questions.
     """
 
-    def __init__(self, encoder: Encoder, path: Path, name: str = "") -> None:
+    def __init__(self, encoder: Encoder, path: Path, query_name: str = "") -> None:
         self._encoder = encoder
-        self._name = name
+        self._query_name = query_name
         self._lock = threading.Lock()
         self.dimension = encoder.dimension
         self.max_tokens = encoder.max_tokens
@@ -73,7 +74,8 @@ class RememberingEncoder:
         return vectors
 
     def _key(self, kind: str, text: str) -> str:
-        named = "\0".join((self.fingerprint, self._name, kind, text))
+        name = self._query_name if kind == "query" else ""
+        named = "\0".join((self.fingerprint, name, kind, text))
         return hashlib.sha256(named.encode()).hexdigest()
 
     def _read(self, keys: Sequence[str]) -> dict[str, Vectors]:
