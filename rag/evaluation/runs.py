@@ -15,6 +15,7 @@ Search = Callable[[str, int], Sequence[Hit]]  # (query, how many chunks) -> chun
 NUM_TIMED = 200  # queries; a 95th percentile rests on ten of them
 WARM_UP_QUERIES = 3
 MAX_DOUBLINGS = 4  # of the chunks asked for, where documents have many
+FIRST_DEPTH = 2  # chunks a document, asked for at first
 
 
 def search_all(
@@ -57,7 +58,7 @@ def _deep(search: Search, query: str, depth: int, document_id: Callable[[Hit], s
     """At least `depth` documents, where there are as many."""
     found: list[str] = []
     for doubling in range(MAX_DOUBLINGS):
-        num_chunks = depth << doubling
+        num_chunks = FIRST_DEPTH * depth << doubling
         hits = search(query, num_chunks)
         found = _distinct(map(document_id, hits))
         if len(found) >= depth or len(hits) < num_chunks:
