@@ -26,7 +26,7 @@ DatasetArgument = Annotated[
 ]
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--index", help="Where indexes are kept between runs [default: in the cache]."),
+    typer.Option("--index", help="Where indexes are kept between runs (default: in the cache)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 MergeOption = Annotated[
