@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 TOP_K = 10
+KEPT_TOGETHER = 512  # texts: one that is cut short goes on from there
 QUERY_PROMPT, DOCUMENT_PROMPT = "query: ", "passage: "
 
 Documents = dict[str, str]  # by id
@@ -176,10 +177,11 @@ class Memory:
             texts = [prompt + text for text in given]
             keys = [memory.key(text) for text in texts]
             missing = {k: t for k, t in zip(keys, texts, strict=True) if not memory.get(k)}
-            if missing:
+            for start in range(0, len(missing), KEPT_TOGETHER):
+                some = dict(list(missing.items())[start : start + KEPT_TOGETHER])
                 batch = options.get("batch_size", 32)
-                rows = original(model, list(missing.values()), batch_size=batch)
-                memory.put(dict(zip(missing, np.asarray(rows, dtype="<f4"), strict=True)))
+                rows = original(model, list(some.values()), batch_size=batch)
+                memory.put(dict(zip(some, np.asarray(rows, dtype="<f4"), strict=True)))
             vectors = np.stack([np.frombuffer(memory.get(k) or b"", dtype="<f4") for k in keys])
             result = vectors[0] if isinstance(inputs, str) else vectors
             return torch.tensor(result) if options.get("convert_to_tensor") else result
