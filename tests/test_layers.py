@@ -32,10 +32,7 @@ HEAVY = {
     "chainlit", "cryptography", "faiss", "lxml", "markdown_it", "msoffcrypto", "olefile", "onnx",
     "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
     "striprtf", "tantivy", "torch", "transformers", "vllm",
-    "chainlit", "faiss", "ir_measures", "lxml", "markdown_it", "msoffcrypto", "olefile", "onnx",
-    "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
-    "striprtf", "tantivy",
-    "torch", "transformers", "vllm",
+    "ir_measures",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 400

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from rag.config import Settings, load_settings
-from rag.encoder import Encoder, Vectors
+from rag.encoder import Encoder
 from rag.errors import SettingError
 from rag.evaluation.datasets import Dataset, merge_documents
 from rag.evaluation.indexing import PATH_PREFIX, Encoders, open_corpus_index
@@ -16,10 +16,9 @@ from rag.evaluation.results import Result
 from rag.evaluation.runs import Search, search_all, time_queries
 from rag.indexes import Indexes
 from rag.retriever import Retriever
-from rag.types import Hit, StoredChunk
+from rag.types import Hit
+from rag.where import MODES, Mode
 
-Mode = Literal["hybrid", "dense", "lexical"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 DEPTH = 100  # documents of a run
 
 
@@ -95,20 +94,8 @@ def evaluate(
 
 def make_search(configuration: Configuration, indexes: Indexes, encoder: Encoder) -> Search:
     """The search as Footnote does it: the one place that knows how a retriever is made."""
-    if configuration.mode == "lexical":
-        return Retriever(indexes, None).search
-    if configuration.mode == "dense":
-        return _DenseRetriever(indexes, encoder).search
-    return Retriever(indexes, encoder).search
-
-
-class _DenseRetriever(Retriever):
-    """Leaves the words out."""
-
-    def _find(
-        self, queries: Vectors | None, words: str, k: int
-    ) -> tuple[list[tuple[int, float]], dict[int, StoredChunk]]:
-        return super()._find(queries, "", k)
+    retriever = Retriever(indexes, encoder)
+    return lambda query, top_k: retriever.find(query, top_k, mode=configuration.mode).hits
 
 
 def _document_id(hit: Hit) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import rag
 from ingest.corpus import document_of, sync_documents
+from ingest.refine import refine
 from rag import cli_output as output
 from rag import documents as folders
 from rag import parts
@@ -41,7 +42,7 @@ ENCODER_ONLY_SETTINGS = frozenset({"cache", "device", "num_threads", "encoder", 
 # The code that decides what stands in an index, and how a question is encoded.
 INDEX_CODE = (
     "ingest/**/*.py", "rag/catalog*.py", "rag/dense*.py", "rag/encoder.py", "rag/indexes.py",
-    "rag/language.py", "rag/lexical*.py", "rag/sentences.py", "rag/words*.py",
+    "rag/language.py", "rag/lexical*.py", "rag/sentence*.py", "rag/words*.py",
 )  # fmt: skip
 ENCODER_CODE = ("rag/encoder*.py", "rag/onnx_encoder*.py")
 
@@ -107,6 +108,7 @@ def open_corpus_index(
                 max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
                 progress=progress,
             )
+            refine(indexes.catalog, encoder)
             about = {"collections": list(names), **indexes.catalog.counts()}
             (folder / COMPLETE_FILE).write_text(json.dumps(about, ensure_ascii=False), "utf-8")
     with parts.open_indexes(settings, encoder.dimension, read_only=True) as indexes:
@@ -126,6 +128,7 @@ def open_folder_index(
         output.sync_progress() as progress,
     ):
         report = folders.run_sync(indexes, encoder, [root], settings, progress)
+        refine(indexes.catalog, encoder)
     for failure in report.failed:
         output.say(f"Could not be read: {failure.path} ({failure.message})")
     with parts.open_indexes(settings, encoder.dimension, read_only=True) as indexes:
