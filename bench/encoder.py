@@ -70,7 +70,7 @@ def main() -> None:
 def _torch_float32(folder: str, num_threads: int | None) -> SentenceEncoder:
     import torch
 
-    with mock.patch("rag.encoder._dtype", lambda device: torch.float32):
+    with mock.patch("rag.encoder.half_precision", lambda device: torch.float32):
         return SentenceEncoder(folder, num_threads=num_threads)
 
 

@@ -144,7 +144,10 @@ def _load_model(path: str, device: str) -> Any:
 
     try:
         return SentenceTransformer(
-            path, device=device, local_files_only=True, model_kwargs={"dtype": _dtype(device)}
+            path,
+            device=device,
+            local_files_only=True,
+            model_kwargs={"dtype": half_precision(device)},
         )
     except Exception as error:
         raise ModelError(
@@ -175,7 +178,7 @@ def length_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]
     return batches
 
 
-def _dtype(device: str) -> Any:
+def half_precision(device: str) -> Any:
     """bfloat16 where the processor computes in it: twice as fast as float32, as good."""
     import torch
 
