@@ -71,6 +71,45 @@ class Settings(BaseSettings):
     encoder_kernel: Literal["auto", "torch", "onnx"] = Field(
         "auto", description="auto: int8 with ONNX Runtime where the processor is made for it"
     )
+    encoder_dimensions: AutoInt = Field(
+        None,
+        ge=8,
+        le=65_536,
+        description="the first so many of a vector's numbers are kept; for models trained for it "
+        "(Matryoshka), others lose much. Changing it encodes all documents anew",
+    )
+    query_prompt: str = Field(
+        "auto",
+        description="what is put before a question when it is encoded; auto: as the model says; "
+        "none: nothing",
+    )
+    document_prompt: str = Field(
+        "auto",
+        description="what is put before a passage when it is encoded; auto: as the model says; "
+        "none: nothing. Changing it encodes all documents anew",
+    )
+    vector_precision: Literal["auto", "float32", "float16", "int8"] = Field(
+        "auto",
+        description="of the vectors that are searched; auto: float32 while all are compared, "
+        "float16 in a large index. int8 takes a quarter of float32's memory and finds a little "
+        "less. The exact vectors stay on disk",
+    )
+    reranker: str = Field(
+        "none",
+        description="a cross-encoder that puts the passages found in a better order: none, a "
+        "folder, or a hub id such as BAAI/bge-reranker-v2-m3 or Qwen/Qwen3-Reranker-0.6B. "
+        "For a GPU",
+    )
+    reranker_candidates: int = Field(
+        30, ge=1, le=1000, description="passages that the reranker reads, or top_k if that is more"
+    )
+    reranker_ms: int = Field(
+        1000,
+        ge=1,
+        le=600_000,
+        description="milliseconds that the reranker may take; what takes longer is left in the "
+        "order of the search, and the answer says so",
+    )
     generator: str = Field(
         "auto", description="auto, none, openai:URL, a folder, a hub id, or package:NAME"
     )

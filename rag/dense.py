@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,27 +25,38 @@ EXACT_LIMIT = 50_000  # vectors compared one by one: 5 ms at 384 dimensions
 # A question lies apart from all passages, so its nearest ones lie in many lists. 128 lists hold
 # 99 % of the ten nearest at 100,000 vectors (512 lists), 300,000 (1024) and 1,000,000 (2048).
 PROBED_LISTS = 128
+INT8_SAMPLE = 1_000  # vectors that tell the ranges of int8; before, they are kept as float32
 LOCKED_VECTORS = 2_000  # added at once: a search waits no longer than that takes
 
 Vectors = npt.NDArray[np.float32]
+Precision = Literal["auto", "float32", "float16", "int8"]
 
 
 class DenseIndex:
     """Chunk embeddings (n, d) by chunk id. A lock serves one writer and many readers.
 
     Above `exact_limit` vectors it `is_outgrown`; `grown()` gives one whose vectors lie in lists,
-    in half precision, of which a search looks at the nearest. `sequence` is the last change of
-    the catalog's log that the index holds.
+    of which a search looks at the nearest. `precision` is what the numbers are kept as; `auto` is
+    float32 before it is outgrown, and float16 in lists. `sequence` is the last change of the
+    catalog's log that the index holds.
     """
 
-    def __init__(self, dimension: int, *, exact_limit: int = EXACT_LIMIT) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        exact_limit: int = EXACT_LIMIT,
+        precision: Precision = "auto",
+    ) -> None:
         import faiss
 
         self.dimension = dimension
         self.exact_limit = exact_limit
+        self.precision = precision
         self.sequence = 0
         self._faiss: Any = faiss
-        self._index: Any = dense_lists.make_flat(dimension)
+        first: dense_lists.Precision = "float16" if precision == "float16" else "float32"
+        self._index: Any = dense_lists.make_flat(dimension, first)
         self._greatest_id = -1  # that was ever added: a greater one is new
         self._layout: dense_lists.Layout | None = None  # of the lists, until they change
         self._scopes: WeakKeyDictionary[IdSet, dense_lists.Scope] = WeakKeyDictionary()
@@ -54,15 +65,37 @@ class DenseIndex:
     @property
     def is_exact(self) -> bool:
         """Whether every vector is compared, in full precision."""
+        return self._is_flat and self.held_precision == "float32"
+
+    @property
+    def _is_flat(self) -> bool:
         return dense_lists.is_flat(self._index)
 
     @property
+    def held_precision(self) -> dense_lists.Precision:
+        """What the numbers are kept as just now."""
+        return dense_lists.precision_of(self._index)
+
+    @property
+    def is_as_set(self) -> bool:
+        """Whether it has the precision that is set, or will have it once it has grown."""
+        if self.precision == "int8" and self._is_flat:
+            return self.held_precision != "float16"
+        return self.held_precision == self._precision_in(lists=not self._is_flat)
+
+    def _precision_in(self, *, lists: bool) -> dense_lists.Precision:
+        if self.precision == "auto":
+            return "float16" if lists else "float32"
+        return self.precision
+
+    @property
     def is_outgrown(self) -> bool:
-        """Whether `grown()` would search faster."""
+        """Whether `grown()` would search faster, or in the precision that is set."""
         count = len(self)
-        if self.is_exact:
-            return count > self.exact_limit
-        return dense_lists.num_lists_for(count) >= 2 * int(self._index.nlist)
+        if not self._is_flat:
+            return dense_lists.num_lists_for(count) >= 2 * int(self._index.nlist)
+        is_unranged = self.precision == "int8" and self.held_precision == "float32"
+        return count > self.exact_limit or (is_unranged and count >= INT8_SAMPLE)
 
     def apply(
         self,
@@ -123,7 +156,7 @@ class DenseIndex:
     def _parameters(self, allowed: Ids | IdSet | None) -> Any:
         """What FAISS is told: the filter, and in how many lists to look."""
         faiss = self._faiss
-        if self.is_exact:
+        if self._is_flat:
             if allowed is None:
                 return None
             if isinstance(allowed, IdSet):
@@ -164,17 +197,23 @@ class DenseIndex:
     def grown(self, expected: int = 0, sample: Vectors | None = None) -> DenseIndex:
         """A copy in lists, made for as many vectors as are held (or for `expected`, if more).
 
-        The lists' centers are found in `sample`, or else among what is held. Searches and changes
+        With int8 and no more than `exact_limit` it is one without lists. The lists' centers and
+        the ranges of int8 are found in `sample`, or else among what is held. Searches and changes
         of this index go on meanwhile; `sequence` says which changes the copy surely holds, so
         that the log brings it up to date.
         """
-        copy = DenseIndex(self.dimension, exact_limit=self.exact_limit)
+        copy = DenseIndex(self.dimension, exact_limit=self.exact_limit, precision=self.precision)
         with self._lock:
             copy.sequence = self.sequence
-            num_lists = dense_lists.num_lists_for(max(expected, len(self)))
+            count = max(expected, len(self))
+        num_lists = dense_lists.num_lists_for(count)
         if sample is None:
-            sample = self._sample(dense_lists.SAMPLED_PER_LIST * num_lists)
-        copy._index = dense_lists.make_lists(sample, min(num_lists, len(sample)))
+            sample = self._sample(max(INT8_SAMPLE, dense_lists.SAMPLED_PER_LIST * num_lists))
+        if self.precision == "int8" and count <= self.exact_limit:
+            copy._index = dense_lists.make_flat(self.dimension, "int8", sample)
+        else:
+            precision = self._precision_in(lists=True)
+            copy._index = dense_lists.make_lists(sample, min(num_lists, len(sample)), precision)
         for ids, vectors in self.blocks():
             copy._index.add_with_ids(vectors, ids)
             copy._greatest_id = max(copy._greatest_id, int(ids.max()))
@@ -222,13 +261,9 @@ class DenseIndex:
         return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
 
     def stored_form(self, vectors: Vectors) -> Vectors:
-        """What becomes of vectors (n, d) that are added: rounded, as FAISS does, in lists."""
+        """What becomes of vectors (n, d) that are added: rounded, as FAISS does."""
         with self._lock:
-            if self.is_exact:
-                return vectors
-            rows = np.ascontiguousarray(vectors, dtype=np.float32)
-            rounded: Vectors = self._index.sq.decode(self._index.sq.compute_codes(rows))
-            return rounded
+            return dense_lists.rounded(self._index, vectors)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -252,8 +287,13 @@ class DenseIndex:
         sync_folder(path.parent)
 
     @classmethod
-    def load(cls, path: Path, *, exact_limit: int = EXACT_LIMIT) -> DenseIndex:
-        """Read a snapshot. Raises IndexStateError if it is missing, cut short or damaged."""
+    def load(
+        cls, path: Path, *, exact_limit: int = EXACT_LIMIT, precision: Precision = "auto"
+    ) -> DenseIndex:
+        """Read a snapshot, of whatever precision.
+
+        Raises IndexStateError if it is missing, cut short or damaged.
+        """
         cure = "It is derived: delete it and it is rebuilt from the catalog."
         try:
             with path.open("rb") as file:
@@ -265,7 +305,7 @@ class DenseIndex:
             ) from error
         if magic != MAGIC:
             raise IndexStateError(f"The snapshot {path} is cut short or of another version. {cure}")
-        loaded = cls(dimension, exact_limit=exact_limit)
+        loaded = cls(dimension, exact_limit=exact_limit, precision=precision)
         try:
             loaded._index = loaded._faiss.read_index(str(path))
         except RuntimeError as error:

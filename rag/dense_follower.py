@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.catalog import Catalog
-from rag.dense import EXACT_LIMIT, DenseIndex, Vectors
+from rag.dense import EXACT_LIMIT, DenseIndex, Precision, Vectors
 from rag.dense_lists import SAMPLED_PER_LIST, num_lists_for
 from rag.errors import IndexStateError
 
@@ -34,12 +34,14 @@ class DenseFollower:
         *,
         read_only: bool,
         exact_limit: int = EXACT_LIMIT,
+        precision: Precision = "auto",
     ) -> None:
         self._catalog = catalog
         self._path = path
         self._dimension = dimension
         self._read_only = read_only
         self._exact_limit = exact_limit
+        self._precision: Precision = precision
         self._lock = threading.RLock()
         self._growing: threading.Thread | None = None
         self._may_grow = True
@@ -50,15 +52,26 @@ class DenseFollower:
         self.index = self._load()
 
     def _load(self) -> DenseIndex:
-        """The snapshot if it can be used, else an empty index that the log fills."""
+        """The snapshot if it can be used, else an empty index that the log fills.
+
+        A writer does not use one of another precision than is set; a reader has no better.
+        """
+        empty = self._empty()
         try:
-            index = DenseIndex.load(self._path, exact_limit=self._exact_limit)
+            index = DenseIndex.load(
+                self._path, exact_limit=self._exact_limit, precision=self._precision
+            )
         except IndexStateError:
-            return DenseIndex(self._dimension, exact_limit=self._exact_limit)
+            return empty
         if index.dimension != self._dimension or index.sequence > self._catalog.sequence():
-            return DenseIndex(self._dimension, exact_limit=self._exact_limit)
+            return empty
+        if not (index.is_as_set or self._read_only):
+            return empty
         self._saved, self._saved_sequence = index, index.sequence
         return index
+
+    def _empty(self) -> DenseIndex:
+        return DenseIndex(self._dimension, exact_limit=self._exact_limit, precision=self._precision)
 
     # Following the log
 
@@ -164,7 +177,7 @@ class DenseFollower:
         self.wait_grown()
         with self._lock:
             self._saved = None
-            self.index = DenseIndex(self._dimension, exact_limit=self._exact_limit)
+            self.index = self._empty()
         self.save()
 
     def close(self) -> None:

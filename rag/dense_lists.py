@@ -1,13 +1,15 @@
 """The two forms of the FAISS index: all vectors in a row, or in lists around centers.
 
-Both hold vectors (n, d) with unit rows under chunk ids, and are searched by inner product.
+Both hold vectors (n, d) with unit rows under chunk ids, and are searched by inner product. Numbers
+are kept as float32, as float16 (the same ranks but for near ties), or as int8: a step of a range
+that each column has of its own, found in a sample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +20,36 @@ SAMPLED_PER_LIST = 50  # k-means sees so many vectors for each list; more gave n
 TRAINING_ROUNDS = 10
 BLOCK_VECTORS = 20_000
 
+INT8_MARGIN = 0.1  # of the sampled range, on both sides: later vectors reach further
+
 Vectors = npt.NDArray[np.float32]
+Precision = Literal["float32", "float16", "int8"]
 
 
-def make_flat(dimension: int) -> Any:
-    """Exact: every vector is compared."""
+def make_flat(
+    dimension: int, precision: Precision = "float32", sample: Vectors | None = None
+) -> Any:
+    """Every vector is compared. The ranges of int8 are found in the sample (n, d)."""
     import faiss
 
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+    if precision == "float32":
+        return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+    flat = faiss.IndexScalarQuantizer(dimension, _kind(precision), faiss.METRIC_INNER_PRODUCT)
+    if sample is not None:
+        flat.sq.rangestat_arg = INT8_MARGIN
+        flat.train(np.ascontiguousarray(sample, dtype=np.float32))
+    return faiss.IndexIDMap2(flat)
+
+
+def _kind(precision: Precision) -> int:
+    """What FAISS calls it."""
+    import faiss
+
+    kinds: dict[str, int] = {
+        "float16": faiss.ScalarQuantizer.QT_fp16,
+        "int8": faiss.ScalarQuantizer.QT_8bit,
+    }
+    return kinds[precision]
 
 
 def num_lists_for(count: int) -> int:
@@ -36,21 +60,24 @@ def num_lists_for(count: int) -> int:
     return int(2 ** max(2, round(np.log2(2 * max(1, count) ** 0.5))))
 
 
-def make_lists(sample: Vectors, num_lists: int) -> Any:
+def make_lists(sample: Vectors, num_lists: int, precision: Precision) -> Any:
     """An empty index of lists around the centers that k-means finds in the sample (n, d).
 
-    Vectors are kept in half precision: half the memory and, for unit vectors, the same ranks but
-    for near ties. The centers are found on the GPUs that there are, if FAISS is built for them;
-    searches stay on the CPU, where an index can be filtered and changed.
+    The centers are found on the GPUs that there are, if FAISS is built for them; searches stay on
+    the CPU, where an index can be filtered and changed.
     """
     import faiss
 
     dimension = sample.shape[1]
     quantizer = faiss.IndexFlatIP(dimension)
-    lists: Any = faiss.IndexIVFScalarQuantizer(
-        quantizer, dimension, num_lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT,
-        False,
-    )  # fmt: skip
+    lists: Any
+    if precision == "float32":
+        lists = faiss.IndexIVFFlat(quantizer, dimension, num_lists, faiss.METRIC_INNER_PRODUCT)
+    else:
+        lists = faiss.IndexIVFScalarQuantizer(
+            quantizer, dimension, num_lists, _kind(precision), faiss.METRIC_INNER_PRODUCT, False
+        )
+        lists.sq.rangestat_arg = INT8_MARGIN
     lists.cp.spherical = True
     lists.cp.niter = TRAINING_ROUNDS
     lists.cp.min_points_per_centroid = 1
@@ -64,6 +91,31 @@ def make_lists(sample: Vectors, num_lists: int) -> Any:
 
 def is_flat(index: Any) -> bool:
     return not hasattr(index, "nlist")
+
+
+def quantizer_of(index: Any) -> Any:
+    """What rounds the vectors of an index; None if nothing does."""
+    import faiss
+
+    return getattr(faiss.downcast_index(index.index) if is_flat(index) else index, "sq", None)
+
+
+def precision_of(index: Any) -> Precision:
+    """What the numbers of an index are kept as."""
+    quantizer = quantizer_of(index)
+    if quantizer is None:
+        return "float32"
+    return "float16" if quantizer.qtype == _kind("float16") else "int8"
+
+
+def rounded(index: Any, vectors: Vectors) -> Vectors:
+    """What becomes of vectors (n, d) in an index."""
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    quantizer = quantizer_of(index)
+    if quantizer is None:
+        return rows
+    decoded: Vectors = quantizer.decode(quantizer.compute_codes(rows))
+    return decoded
 
 
 def blocks(index: Any) -> Iterator[tuple[Ids, Vectors]]:
@@ -135,5 +187,7 @@ def _list_vectors(index: Any, number: int, count: int) -> Vectors:
     import faiss
 
     codes = faiss.rev_swig_ptr(index.invlists.get_codes(number), count * index.code_size)
-    rows: Vectors = codes.view("<f2").reshape(count, index.d).astype(np.float32)
+    codes = codes.reshape(count, index.code_size)
+    quantizer = quantizer_of(index)
+    rows: Vectors = codes.view("<f4").copy() if quantizer is None else quantizer.decode(codes)
     return rows

@@ -23,7 +23,9 @@ from rag.indexes import CATALOG_FILE, Indexes
 from rag.parts import Say
 
 ENCODER_SETTINGS_KEY = "encoder_settings"  # in meta: how the encoder was asked for, in JSON
-ENCODER_SETTINGS = frozenset({"encoder", "encoder_kernel"})
+ENCODER_SETTINGS = frozenset(
+    {"encoder", "encoder_kernel", "encoder_dimensions", "query_prompt", "document_prompt"}
+)
 
 
 def all_roots(given: Sequence[Path], catalog: Catalog) -> list[Path]:
@@ -74,7 +76,9 @@ def open_writer(settings: Settings, encoder: Encoder, say: Say) -> Iterator[Inde
     dimension = generations.dimension_of(generations.current(index)) or encoder.dimension
     with parts.open_indexes(settings, dimension, read_only=False, say=say) as serving:
         say(explain_reindexing(serving.catalog))
-        with generations.begin(index, encoder.fingerprint, encoder.dimension) as indexes:
+        with generations.begin(
+            index, encoder.fingerprint, encoder.dimension, settings.vector_precision
+        ) as indexes:
             yield indexes
             generations.activate(index, indexes.folder)
     generations.remove_unused(index)
@@ -90,9 +94,10 @@ def explain_reindexing(catalog: Catalog) -> str:
 
 def open_old_encoder(settings: Settings, catalog: Catalog, say: Say) -> Encoder | None:
     """The encoder that made the catalog's vectors; None if it cannot be had any more."""
-    asked = json.loads(catalog.get_meta(ENCODER_SETTINGS_KEY) or "{}")
+    noted = json.loads(catalog.get_meta(ENCODER_SETTINGS_KEY) or "{}")
+    asked = {name: Settings.model_fields[name].default for name in ENCODER_SETTINGS} | noted
     stored = catalog.get_meta(ENCODER_KEY)
-    if asked and asked != _encoder_settings(settings):
+    if noted and asked != _encoder_settings(settings):
         try:
             encoder = parts.open_encoder(settings.model_copy(update=asked), say)
         except FootnoteError:
@@ -104,7 +109,7 @@ def open_old_encoder(settings: Settings, catalog: Catalog, say: Say) -> Encoder 
     return None
 
 
-def _encoder_settings(settings: Settings) -> dict[str, str]:
+def _encoder_settings(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(include=set(ENCODER_SETTINGS))
 
 

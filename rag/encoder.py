@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rag.encoder_options import EncoderOptions, unit_rows
 from rag.errors import ModelError
 
 GPU_BATCH_TOKENS = 32_768
@@ -57,14 +58,22 @@ def document_input(context: str, text: str) -> str:
 class SentenceEncoder:
     """A sentence-transformers model, on a processor or on every GPU. Safe to share between threads.
 
-    Raises ModelError if the folder cannot be loaded.
+    Raises ModelError if the folder cannot be loaded, SettingError if the options do not fit it.
     """
 
-    def __init__(self, path: str, *, device: str = "cpu", num_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        device: str = "cpu",
+        num_threads: int | None = None,
+        options: EncoderOptions | None = None,
+    ) -> None:
         import torch
         from transformers.utils import logging
 
         logging.disable_progress_bar()
+        options = options or EncoderOptions()
         if num_threads:
             torch.set_num_threads(num_threads)
         models = [_load_model(path, one) for one in _devices(device)]
@@ -74,13 +83,14 @@ class SentenceEncoder:
         self._pool = ThreadPoolExecutor(len(models), "encode")
         self._tokenizer: Any = models[0].tokenizer
         self._tokenizing = threading.Lock()
-        self._prompts: dict[str, str] = models[0].prompts
+        self._prompts = options.prompts(models[0].prompts)
         self._batch_tokens = BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
-        self.dimension = int(models[0].get_embedding_dimension())
-        prompt = self._prompts.get("document", "")
+        self.dimension = options.shortened(int(models[0].get_embedding_dimension()))
         room = int(models[0].max_seq_length or 512) - NUM_SPECIAL_TOKENS
-        self.max_tokens = room - len(self._token_lists([prompt])[0])
-        self.fingerprint = _fingerprint(Path(path), self._prompts, self.max_tokens)
+        self.max_tokens = room - len(self._token_lists([self._prompts.document])[0])
+        saved = models[0].prompts
+        base = _fingerprint(Path(path), saved, self.max_tokens)
+        self.fingerprint = options.fingerprint(base, saved, self._prompts)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows, in the order given. Batches hold texts of like token counts."""
@@ -88,7 +98,7 @@ class SentenceEncoder:
         lengths = [min(len(ids), self.max_tokens) for ids in self._token_lists(texts)]
         batches = length_batches(lengths, self._batch_tokens)[::-1]  # the longest first
         done = self._pool.map(
-            lambda batch: self._encode([texts[i] for i in batch], "document"), batches
+            lambda batch: self._encode([texts[i] for i in batch], self._prompts.document), batches
         )
         for batch, rows in zip(batches, done, strict=True):
             vectors[batch] = rows
@@ -98,20 +108,20 @@ class SentenceEncoder:
         """(n, d), unit rows."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encode(list(texts), "query")
+        return self._encode(list(texts), self._prompts.query)
 
     def _encode(self, texts: list[str], prompt: str) -> Vectors:
         model = self._free.get()  # a question waits for no more than one batch
         try:
             rows = model.encode(
                 texts,
-                prompt=self._prompts.get(prompt),
+                prompt=prompt,
                 batch_size=len(texts),
                 show_progress_bar=False,
             )
         finally:
             self._free.put(model)
-        return unit_rows(rows)
+        return unit_rows(rows, self.dimension)
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""
@@ -154,13 +164,6 @@ def _load_model(path: str, device: str) -> Any:
             f"The encoder {path} cannot be loaded ({error}). Give a sentence-transformers "
             "folder, or delete it from the cache and run `footnote models fetch`."
         ) from error
-
-
-def unit_rows(rows: npt.NDArray[np.floating[Any]]) -> Vectors:
-    """Rows of length 1: in bfloat16 a model's own are off by up to half a percent."""
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    unit: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
 
 
 def length_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
-from rag.dense import sync_folder
+from rag.dense import Precision, sync_folder
 from rag.errors import IndexStateError
 from rag.indexes import CATALOG_FILE, DENSE_FILE, LEXICAL_FOLDER, LOCK_FILE, Indexes
 
@@ -59,7 +59,7 @@ def dimension_of(folder: Path) -> int | None:
     return int(stored) if stored else None
 
 
-def begin(index: Path, fingerprint: str, dimension: int) -> Indexes:
+def begin(index: Path, fingerprint: str, dimension: int, precision: Precision = "auto") -> Indexes:
     """Open the generation that an encoder is to fill, for writing, beside the one that serves.
 
     The caller is the writer of the serving one. Numbers of documents and chunks go on where the
@@ -70,7 +70,7 @@ def begin(index: Path, fingerprint: str, dimension: int) -> Indexes:
         folder = index / GENERATIONS_FOLDER / str(max([0, *map(_number, _folders(index))]) + 1)
         folder.mkdir(parents=True)
         _found(folder, current(index))
-    indexes = Indexes(folder, dimension=dimension, read_only=False)
+    indexes = Indexes(folder, dimension=dimension, read_only=False, precision=precision)
     indexes.claim_encoder(fingerprint)
     return indexes
 

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
-from rag.dense import EXACT_LIMIT, DenseIndex
+from rag.dense import EXACT_LIMIT, DenseIndex, Precision
 from rag.dense_follower import BATCH_CHUNKS, DenseFollower
 from rag.disk import disk_errors, may_write
 from rag.errors import IndexStateError
@@ -46,6 +46,7 @@ class Indexes:
         wait_seconds: float = 0.0,
         say: Callable[[str], None] | None = None,
         exact_limit: int = EXACT_LIMIT,
+        precision: Precision = "auto",
     ) -> None:
         self.folder = folder
         self.dimension = dimension
@@ -65,12 +66,12 @@ class Indexes:
                 self._release_lock()
                 raise
             try:
-                self._open(exact_limit)
+                self._open(exact_limit, precision)
             except BaseException:
                 self.close()
                 raise
 
-    def _open(self, exact_limit: int) -> None:
+    def _open(self, exact_limit: int, precision: Precision) -> None:
         if not self.read_only:
             _drop_leftovers(self.folder)
         self._check_dimension()
@@ -80,6 +81,7 @@ class Indexes:
             self.dimension,
             read_only=self.read_only,
             exact_limit=exact_limit,
+            precision=precision,
         )
         self._lexical = self._open_lexical()
         self.catch_up()

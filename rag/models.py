@@ -26,7 +26,7 @@ from rag.errors import ModelError, SettingError
 from rag.model_packages import PACKAGES, Package
 
 Say = Callable[[str], None]
-Role = Literal["generator", "encoder"]
+Role = Literal["generator", "encoder", "reranker"]
 
 HUB_URL = "https://huggingface.co"
 HUB_TIMEOUT_SECONDS = 3.0
@@ -78,10 +78,15 @@ def resolve_encoder(setting: str, cache_dir: Path, say: Say) -> ResolvedModel:
     return _resolve(parse_setting(setting, "encoder"), "encoder", cache_dir, say)
 
 
+def resolve_reranker(setting: str, cache_dir: Path, say: Say) -> ResolvedModel:
+    """Find, and if need be fetch, a cross-encoder. ModelError or SettingError if it fails."""
+    return _resolve(parse_setting(setting, "reranker"), "reranker", cache_dir, say)
+
+
 def parse_setting(setting: str, role: Role) -> ModelSetting:
     """Tell the kinds of setting apart; a folder that exists wins over a hub id."""
     text = setting.strip()
-    if text == "auto":
+    if text == "auto" and role in PACKAGED:
         return ModelSetting("auto", text)
     if text.startswith("package:"):
         return _parse_package(text.removeprefix("package:"), role)
@@ -90,10 +95,7 @@ def parse_setting(setting: str, role: Role) -> ModelSetting:
         return ModelSetting("path", str(path))
     identifier = text.removeprefix("modelscope:")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", identifier):
-        raise SettingError(
-            f"The {role} {setting!r} is not understood. Give `auto`, a folder, a hub id such as "
-            f"Qwen/Qwen2.5-7B-Instruct, or one of: {', '.join(_package_names(role))}."
-        )
+        raise SettingError(f"The {role} {setting!r} is not understood. Give {_choices(role)}.")
     return ModelSetting("hub" if identifier == text else "modelscope", identifier)
 
 
@@ -102,11 +104,15 @@ def _parse_package(text: str, role: Role) -> ModelSetting:
     package = PACKAGES.get(name)
     is_known = package is not None and package.role == role
     if package is None or not is_known or (variant and variant not in package.variants):
-        raise SettingError(
-            f"package:{text} is not a packaged {role}. "
-            f"There are: {', '.join(_package_names(role))}."
-        )
+        raise SettingError(f"package:{text} is not a packaged {role}. Give {_choices(role)}.")
     return ModelSetting("package", name, variant)
+
+
+def _choices(role: Role) -> str:
+    if role == "reranker":  # no package carries one
+        return "`none`, a folder, or a hub id such as BAAI/bge-reranker-v2-m3"
+    names = ", ".join(_package_names(role))
+    return f"`auto`, a folder, a hub id such as Qwen/Qwen2.5-7B-Instruct, or one of: {names}"
 
 
 def _package_names(role: Role) -> list[str]:

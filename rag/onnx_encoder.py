@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from rag.encoder import BATCH_TOKENS, Vectors, length_batches, unit_rows
+from rag.encoder import BATCH_TOKENS, Vectors, length_batches
+from rag.encoder_options import EncoderOptions, unit_rows
 from rag.errors import ModelError
 
 MODEL_FILE = "model.onnx"
@@ -25,34 +26,42 @@ class OnnxEncoder:
 
     Each batch runs on one thread and several batches run at once: that is faster than one batch
     on several threads, and a question waits for no batch. Raises ModelError if the folder cannot
-    be loaded.
+    be loaded, SettingError if the options do not fit it.
     """
 
-    def __init__(self, folder: Path, *, num_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        num_threads: int | None = None,
+        options: EncoderOptions | None = None,
+    ) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options = options or EncoderOptions()
+        running = onnxruntime.SessionOptions()
+        running.intra_op_num_threads = running.inter_op_num_threads = 1
+        running.log_severity_level = 3
         try:
             about = json.loads((folder / ABOUT_FILE).read_text("utf-8"))
             self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             self._session: Any = onnxruntime.InferenceSession(
-                str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+                str(folder / MODEL_FILE), running, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # each library has errors of its own
             raise ModelError(
                 f"The encoder in {folder} cannot be loaded ({error}). "
                 "Delete that folder and run `footnote models fetch`, or set encoder_kernel = torch."
             ) from error
-        self._prompts: dict[str, str] = about["prompts"]
+        self._prompts = options.prompts(about["prompts"])
         self._prefix, self._suffix = _special_ids(self._tokenizer)
         self._room = int(about["max_seq_length"]) - len(self._prefix) - len(self._suffix)
         self.pool = ThreadPoolExecutor(num_threads or _num_cores(), "encode")
-        self.dimension = int(about["dimension"])
-        self.max_tokens = self._room - len(self._ids([self._prompts.get("document", "")])[0])
-        self.fingerprint = str(about["fingerprint"])
+        self.dimension = options.shortened(int(about["dimension"]))
+        self.max_tokens = self._room - len(self._ids([self._prompts.document])[0])
+        base = str(about["fingerprint"])
+        self.fingerprint = options.fingerprint(base, about["prompts"], self._prompts)
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows, in the order given. Batches hold texts of like token counts."""
@@ -78,9 +87,11 @@ class OnnxEncoder:
         offsets = self._tokenizer.encode_batch([text], add_special_tokens=False)[0].offsets
         return np.fromiter((start for start, _ in offsets), np.int64, len(offsets))
 
-    def model_ids(self, texts: Sequence[str], prompt: str) -> list[list[int]]:
+    def model_ids(
+        self, texts: Sequence[str], prompt: Literal["query", "document"]
+    ) -> list[list[int]]:
         """What the model sees of each text: prompt and special tokens in, its end cut off."""
-        start = self._prompts.get(prompt, "")
+        start = getattr(self._prompts, prompt)
         return [
             [*self._prefix, *ids[: self._room], *self._suffix]
             for ids in self._ids([start + text for text in texts])
@@ -97,7 +108,7 @@ class OnnxEncoder:
         mask = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
         input_ids[mask > 0] = np.concatenate([np.asarray(one, np.int64) for one in ids])
         rows = self._session.run(None, {"input_ids": input_ids, "attention_mask": mask})[0]
-        return unit_rows(rows)
+        return unit_rows(rows, self.dimension)
 
 
 def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from rag.encoder import folder_fingerprint
+from rag.encoder_options import own_prompts
 from rag.errors import ModelError
 from rag.model_packages import exclusive
 from rag.onnx_encoder import ABOUT_FILE, MODEL_FILE, TOKENIZER_FILE, OnnxEncoder
@@ -150,9 +151,10 @@ def export(folder: Path, target: Path, fingerprint: str) -> None:
         model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"},
     ).eval()
     tokenizer = model.tokenizer.backend_tokenizer
+    prompts = own_prompts(model.prompts, "")
     expected = [
-        model.encode(SAMPLES, prompt=model.prompts.get(name), show_progress_bar=False)
-        for name in ("document", "query")
+        model.encode(SAMPLES, prompt=prompt, show_progress_bar=False)
+        for prompt in (prompts.document, prompts.query)
     ]
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -15,10 +15,12 @@ from rag import generations
 from rag.catalog import DIMENSION_KEY, Catalog
 from rag.config import Settings
 from rag.encoder import Encoder, SentenceEncoder
+from rag.encoder_options import EncoderOptions
 from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
 from rag.generate import Generator
 from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
 from rag.lock import Holder
+from rag.reranker import CrossEncoderScorer, Reranker
 
 if TYPE_CHECKING:
     from rag.models import ResolvedModel
@@ -70,13 +72,18 @@ def open_encoder(settings: Settings, say: Say) -> Encoder:
     """Find, fetch if need be, and load the encoder. ModelError or SettingError if it fails."""
     device = pick_device(settings)
     found, exported = fetch_encoder(settings, say)
+    options = EncoderOptions(
+        settings.query_prompt, settings.document_prompt, settings.encoder_dimensions, found.name
+    )
     if exported is not None:
         from rag.onnx_encoder import OnnxEncoder
 
-        return OnnxEncoder(exported, num_threads=settings.num_threads)
+        return OnnxEncoder(exported, num_threads=settings.num_threads, options=options)
     with _LOADING:
         _import_heavy(device, "sentence_transformers")
-        encoder = SentenceEncoder(found.path, device=device, num_threads=settings.num_threads)
+        encoder = SentenceEncoder(
+            found.path, device=device, num_threads=settings.num_threads, options=options
+        )
         encoder.encode_queries(["warm up"])  # what it still imports, it imports now
     return encoder
 
@@ -110,6 +117,27 @@ def fetch_encoder(settings: Settings, say: Say) -> tuple[ResolvedModel, Path | N
             raise
         say(f"{error} Using torch instead, which takes longer.")
         return found, None
+
+
+def open_reranker(settings: Settings, say: Say) -> Reranker | None:
+    """Find, fetch if need be, and load the reranker; None if none is set.
+
+    ModelError or SettingError if that fails.
+    """
+    if settings.reranker == "none":
+        return None
+    from rag.models import resolve_reranker
+
+    device = pick_device(settings)
+    found = resolve_reranker(settings.reranker, settings.cache, say)
+    with _LOADING:
+        _import_heavy(device, "sentence_transformers")
+        scorer = CrossEncoderScorer(
+            found.path, name=found.name, device=device, num_threads=settings.num_threads
+        )
+    return Reranker(
+        scorer, num_candidates=settings.reranker_candidates, budget_ms=settings.reranker_ms
+    )
 
 
 def open_generator(settings: Settings, say: Say) -> Generator | None:
@@ -196,6 +224,7 @@ def open_indexes(
             read_only=read_only,
             wait_seconds=settings.lock_seconds if say else 0.0,
             say=say,
+            precision=settings.vector_precision,
         )
         if generations.current(settings.index) == folder:
             return indexes

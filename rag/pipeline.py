@@ -15,6 +15,7 @@ from rag.indexes import Indexes
 from rag.packer import Packed, join_chunks, pack
 from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal, refusal
 from rag.repetition import until_repeated
+from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
 from rag.self_check import answers_question
 from rag.support import SupportChecker
@@ -57,6 +58,7 @@ class Footnote:
         temperature: float = 0.0,
         words_only: bool = False,
         where: Where = EVERYTHING,
+        reranker: Reranker | None = None,
     ) -> None:
         self._catalog = indexes.catalog
         self._encoder = encoder
@@ -67,6 +69,7 @@ class Footnote:
             else Retriever(indexes, None if words_only else encoder)
         )
         self._where = where
+        self._reranker = reranker
         self._top_k = top_k
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
@@ -85,7 +88,18 @@ class Footnote:
 
         Raises SearchError if there is no such mode.
         """
-        return self._retriever.find(query, top_k, mode=mode, where=self._where.also(where))
+        return self._look_up(query, top_k, (), mode, where)
+
+    def _look_up(
+        self, query: str, top_k: int, wordings: Sequence[str], mode: Mode, where: Where
+    ) -> Found:
+        """Search, and rerank where there is a reranker."""
+        narrowed = self._where.also(where)
+        return find_reranked(
+            lambda k: self._retriever.find(query, k, wordings=wordings, mode=mode, where=narrowed),
+            top_k,
+            self._reranker,
+        )
 
     def ask(
         self,
@@ -132,10 +146,7 @@ class Footnote:
         """Search and pack; again when a document was replaced in between."""
         for tries_left in reversed(range(MAX_TRIES)):
             wordings = follow_up(question, history)
-            narrowed = self._where.also(where)
-            found = self._retriever.find(
-                question, self._top_k, wordings=wordings, mode=mode, where=narrowed
-            )
+            found = self._look_up(question, self._top_k, wordings, mode, where)
             try:
                 return found, self._pack(question, found.hits, history)
             except KeyError:

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from rag.encoder import half_precision, length_batches
 from rag.errors import ModelError
-from rag.types import StoredChunk
+from rag.types import Found, Hit, StoredChunk
 
 GPU_BATCH_TOKENS = 8192
 BATCH_TOKENS = 512  # the clock is looked at between batches, so on a processor they are small
@@ -133,6 +134,17 @@ class Reranker:
                 scores[i] = float(score)
             self._seconds_per_token = (self._clock() - started) / max(1, sizes[number])
         return scores if self._clock() <= deadline else None
+
+
+def find_reranked(find: Callable[[int], Found], top_k: int, reranker: Reranker | None) -> Found:
+    """What `find` finds, asked for as many hits as the reranker reads, in its order."""
+    if reranker is None:
+        return find(top_k)
+    found = find(max(top_k, reranker.num_candidates))
+    with_scores = [(hit.chunk, hit.score) for hit in found.hits]
+    best, notes = reranker.rerank(found.query, with_scores, top_k)
+    hits = [Hit(rank, score, chunk) for rank, (chunk, score) in enumerate(best, start=1)]
+    return replace(found, hits=tuple(hits), notes=found.notes + notes)
 
 
 def passage_text(chunk: StoredChunk) -> str:

@@ -32,6 +32,7 @@ from rag.generate import Generator
 from rag.indexes import Indexes
 from rag.parts import Say
 from rag.pipeline import Footnote
+from rag.reranker import Reranker
 from rag.retriever import EVERYTHING
 from rag.where import Where
 
@@ -88,6 +89,7 @@ class Service:
         self._said: set[str] = set()  # by the last sync: a failed file is named once
         self._retired: list[Indexes] = []  # a question under way may still read them
         self._own_encoder: Encoder | None = None  # that the settings name
+        self._reranker: Reranker | None = None
         self._encoder: Encoder | None = None  # that searches
         self._words_only = False  # the vectors are of an encoder that cannot be had any more
         self._generator: Generator | None = None
@@ -233,6 +235,7 @@ class Service:
             temperature=settings.temperature,
             words_only=self._words_only,
             where=self._where,
+            reranker=self._reranker,
         )
 
     def _load_generator(self) -> None:
@@ -256,6 +259,7 @@ class Service:
             self._say(line)
 
         encoder = self._own_encoder = parts.open_encoder(self.settings, say)
+        self._reranker = parts.open_reranker(self.settings, say)
         indexes = self._open_indexes()
         self._serve(indexes)
         self._done("encoder")
@@ -333,8 +337,8 @@ class Service:
         """
         self._say(explain_reindexing(self.catalog))
         self._done("documents")
-        index = self.settings.index
-        indexes = generations.begin(index, encoder.fingerprint, encoder.dimension)
+        index, precision = self.settings.index, self.settings.vector_precision
+        indexes = generations.begin(index, encoder.fingerprint, encoder.dimension, precision)
         try:
             self._sync(indexes, roots, encoder)
             if self._stop.is_set():
