@@ -353,7 +353,7 @@ def models_fetch() -> None:
 
     Example: footnote models fetch
     """
-    from rag.models import resolve_generator
+    from rag.models import resolve_generator, resolve_reranker
     from rag.parts import NO_MODEL, SERVER_PREFIX, fetch_encoder
 
     settings = open_settings(None)
@@ -361,6 +361,8 @@ def models_fetch() -> None:
     found = [fetch_encoder(settings, output.say)[0]]
     if not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL)):
         found.append(resolve_generator(settings.generator, settings.cache, output.say))
+    if settings.reranker != "none":
+        found.append(resolve_reranker(settings.reranker, settings.cache, output.say))
     for model in found:
         output.say(f"Model: {model.name} ({model.reason})")
     output.say(f"Models are ready ({time.monotonic() - started:.1f} s)")

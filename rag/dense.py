@@ -65,10 +65,11 @@ class DenseIndex:
     @property
     def is_exact(self) -> bool:
         """Whether every vector is compared, in full precision."""
-        return self._is_flat and self.held_precision == "float32"
+        return self.is_flat and self.held_precision == "float32"
 
     @property
-    def _is_flat(self) -> bool:
+    def is_flat(self) -> bool:
+        """Whether every vector is compared."""
         return dense_lists.is_flat(self._index)
 
     @property
@@ -79,9 +80,9 @@ class DenseIndex:
     @property
     def is_as_set(self) -> bool:
         """Whether it has the precision that is set, or will have it once it has grown."""
-        if self.precision == "int8" and self._is_flat:
+        if self.precision == "int8" and self.is_flat:
             return self.held_precision != "float16"
-        return self.held_precision == self._precision_in(lists=not self._is_flat)
+        return self.held_precision == self._precision_in(lists=not self.is_flat)
 
     def _precision_in(self, *, lists: bool) -> dense_lists.Precision:
         if self.precision == "auto":
@@ -92,7 +93,7 @@ class DenseIndex:
     def is_outgrown(self) -> bool:
         """Whether `grown()` would search faster, or in the precision that is set."""
         count = len(self)
-        if not self._is_flat:
+        if not self.is_flat:
             return dense_lists.num_lists_for(count) >= 2 * int(self._index.nlist)
         is_unranged = self.precision == "int8" and self.held_precision == "float32"
         return count > self.exact_limit or (is_unranged and count >= INT8_SAMPLE)
@@ -156,7 +157,7 @@ class DenseIndex:
     def _parameters(self, allowed: Ids | IdSet | None) -> Any:
         """What FAISS is told: the filter, and in how many lists to look."""
         faiss = self._faiss
-        if self._is_flat:
+        if self.is_flat:
             if allowed is None:
                 return None
             if isinstance(allowed, IdSet):

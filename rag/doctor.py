@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rag import parts
 from rag.config import Settings, settings_file
+from rag.dense import EXACT_LIMIT, INT8_SAMPLE
 from rag.errors import FootnoteError
 from rag.models import Role, find_installed, gpu_memory_bytes
 from rag.watch_limits import CURE, watch_limits
@@ -56,7 +57,8 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; loads no model and downloads nothing."""
     found = [_python(), *_packages(), _processor(), _memory(), _gpu(), _disk(settings)]
-    found += [_settings(), _model(settings, "encoder"), _model(settings, "generator")]
+    found += [_settings(), _model(settings, "encoder"), _vectors(settings)]
+    found += [_reranker(settings), _model(settings, "generator")]
     found += [_long_context(settings), _index(settings), _following(settings), _port(settings)]
     return found
 
@@ -127,8 +129,35 @@ def _settings() -> Finding:
     return Finding("ok", "settings", str(path.resolve()) if path else "no file; defaults")
 
 
+def _vectors(settings: Settings) -> Finding:
+    """How long the encoder's vectors are, what is put before the texts, and the precision."""
+    length = settings.encoder_dimensions
+    precision = {
+        "auto": f"float32, float16 from {EXACT_LIMIT:,} passages",
+        "int8": f"int8, float32 below {INT8_SAMPLE:,} passages",
+    }.get(settings.vector_precision, settings.vector_precision)
+    told = [f"the first {length} dimensions" if length else "all dimensions", precision]
+    for name in ("query_prompt", "document_prompt"):
+        if (prompt := getattr(settings, name)) != "auto":
+            told.append(f"{name} {prompt!r}")
+    return Finding("ok", "vectors", "; ".join(told))
+
+
+def _reranker(settings: Settings) -> Finding:
+    if settings.reranker == "none":
+        return Finding("ok", "reranker", "none: passages stand in the order of the search")
+    finding = _model(settings, "reranker")
+    budget = f"reads {settings.reranker_candidates} passages within {settings.reranker_ms} ms"
+    if finding.level != "ok":
+        return finding
+    if not gpu_memory_bytes():
+        cure = "On a processor even a small one seldom is done in time: raise reranker_ms."
+        return Finding("warn", "reranker", f"{finding.text}; {budget}.", cure)
+    return Finding("ok", "reranker", f"{finding.text}; {budget}")
+
+
 def _model(settings: Settings, role: Role) -> Finding:
-    setting = settings.encoder if role == "encoder" else settings.generator
+    setting: str = getattr(settings, role)
     if setting in parts.NO_MODEL:
         return Finding("ok", role, "none: answers are quoted sentences")
     if setting.startswith(parts.SERVER_PREFIX):

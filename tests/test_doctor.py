@@ -92,3 +92,31 @@ def test_without_an_index_or_without_limits_following_is_well(
 def test_whether_128k_fits_is_told(models_cache: Path, generator_folder: str) -> None:
     (finding,) = find(Settings(cache=models_cache), "128K context")
     assert finding.text.startswith("needs ") and "GiB" in finding.text
+
+
+def test_vectors_are_told(settings: Settings) -> None:
+    (finding,) = find(settings, "vectors")
+    assert finding.text == "all dimensions; float32, float16 from 50,000 passages"
+    changed = {
+        "encoder_dimensions": 128, "vector_precision": "int8", "query_prompt": "none",
+    }  # fmt: skip
+    (finding,) = find(settings.model_copy(update=changed), "vectors")
+    assert "the first 128 dimensions; int8" in finding.text
+    assert "query_prompt 'none'" in finding.text
+
+
+def test_the_reranker_is_told(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find(settings, "reranker")[0].text.startswith("none")
+    named = settings.model_copy(update={"reranker": str(tmp_path), "reranker_ms": 70})
+    (finding,) = find(named, "reranker")  # without a GPU
+    assert (
+        finding.level == "warn" and "within 70 ms" in finding.text and "reranker_ms" in finding.cure
+    )
+    monkeypatch.setattr(doctor, "gpu_memory_bytes", lambda: 24 << 30)
+    (finding,) = find(named, "reranker")
+    assert finding.level == "ok" and str(tmp_path) in finding.text
+    monkeypatch.setattr(doctor, "find_installed", lambda *_: None)
+    (finding,) = find(named, "reranker")
+    assert finding.level == "warn" and "models fetch" in finding.cure

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.encoder import SentenceEncoder, document_input, embedding_key, length_batches
+from rag.encoder_options import EncoderOptions
 from rag.errors import ModelError
 
 TEXTS = [
@@ -85,6 +86,19 @@ def test_a_folder_without_a_model_says_what_to_do(tmp_path: Path) -> None:
         SentenceEncoder(str(tmp_path))
 
 
+@pytest.mark.model
+def test_shorter_vectors_are_the_first_numbers_of_the_long_ones(
+    encoder: SentenceEncoder, encoder_folder: str
+) -> None:
+    short = SentenceEncoder(encoder_folder, options=EncoderOptions(dimension=128))
+    assert short.dimension == 128 and short.max_tokens == encoder.max_tokens
+    assert short.fingerprint != encoder.fingerprint
+    for kind in ("encode_documents", "encode_queries"):
+        rows, expected = getattr(short, kind)(TEXTS), getattr(encoder, kind)(TEXTS)[:, :128]
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+        assert rows.shape == expected.shape and np.allclose(rows, expected, atol=1e-5)
+
+
 class FakeModel:
     """Stands for sentence-transformers' class; its vectors count characters."""
 
@@ -93,6 +107,7 @@ class FakeModel:
     def __init__(self, path: str, *, device: str, **keywords: Any) -> None:
         self.device, self.keywords = device, keywords
         self.batches: list[list[str]] = []
+        self.prompts_used: set[str] = set()
         self.prompts, self.max_seq_length = {"document": "d: "}, 12
         FakeModel.made.append(self)
 
@@ -103,7 +118,8 @@ class FakeModel:
         return 2
 
     def encode(self, texts: list[str], **keywords: Any) -> np.ndarray:
-        assert keywords == {"prompt": "d: ", "batch_size": len(texts), "show_progress_bar": False}
+        self.prompts_used.add(keywords.pop("prompt"))
+        assert keywords == {"batch_size": len(texts), "show_progress_bar": False}
         self.batches.append(texts)
         return np.array([[len(text), 1] for text in texts], dtype=np.float64)
 
@@ -126,5 +142,24 @@ def test_every_gpu_holds_a_replica_in_half_precision(
     rows = encoder.encode_documents(texts)
     expected = np.array([[len(text), 1] for text in texts], dtype=np.float64)
     assert np.allclose(rows, expected / np.linalg.norm(expected, axis=1, keepdims=True))
+    assert set().union(*(model.prompts_used for model in FakeModel.made)) == {"d: "}
     done = sorted(text for model in FakeModel.made for batch in model.batches for text in batch)
     assert done == sorted(texts)
+
+
+def test_the_prompts_given_to_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sentence_transformers
+
+    FakeModel.made.clear()
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", FakeModel)
+    chosen = EncoderOptions(query_prompt="ask: ", document_prompt="none", dimension=1)
+    encoder = SentenceEncoder(str(tmp_path), options=chosen)
+    (model,) = FakeModel.made
+    assert encoder.encode_queries(["a"]).tolist() == [[1.0]]
+    assert model.prompts_used == {"ask: "}
+    encoder.encode_documents(["a"])
+    assert model.prompts_used == {"ask: ", ""}  # not None: that would take a model's default
+    assert encoder.max_tokens == 12 - 2
+    named = SentenceEncoder(str(tmp_path), options=EncoderOptions(name="x/e5-small"))
+    named.encode_queries(["a"])
+    assert FakeModel.made[1].prompts_used == {""}  # what it has saved wins over its family's

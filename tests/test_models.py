@@ -143,6 +143,16 @@ def _install(name: str, folder_name: str, cache_dir: Path) -> Path:
     return folder
 
 
+def test_a_reranker_is_a_folder_or_a_hub_id(tmp_path: Path) -> None:
+    assert models.parse_setting("BAAI/bge-reranker-v2-m3", "reranker").kind == "hub"
+    assert models.parse_setting(str(tmp_path), "reranker").kind == "path"
+    for text in ("auto", "package:multilingual-e5-small", "yes please"):
+        with pytest.raises(SettingError, match=r"`none`, a folder, or a hub id"):
+            models.parse_setting(text, "reranker")
+    with pytest.raises(ModelError, match=r"config\.json"):
+        models.resolve_reranker(str(tmp_path), tmp_path / "cache", quiet)
+
+
 @pytest.mark.parametrize(
     ("gpu_gib", "hub", "generator", "encoder"),
     [

@@ -13,6 +13,7 @@ import pytest
 
 from rag import onnx_export
 from rag.encoder import BATCH_TOKENS, SentenceEncoder, folder_fingerprint
+from rag.encoder_options import EncoderOptions
 from rag.errors import ModelError
 from rag.onnx_encoder import ABOUT_FILE, MODEL_FILE, OnnxEncoder
 from rag.onnx_export import FAILED_FILE, export, export_folder, failure, prepare_onnx
@@ -64,10 +65,32 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OnnxEncoder:
+def tiny_export(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("onnx")
     export(tiny_folder, target, "tiny")
-    return OnnxEncoder(target, num_threads=2)
+    return target
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_export: Path) -> OnnxEncoder:
+    return OnnxEncoder(tiny_export, num_threads=2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [EncoderOptions(dimension=8), EncoderOptions(query_prompt="blue ", document_prompt="none")],
+)
+def test_options_do_the_same_in_both_kernels(
+    tiny: OnnxEncoder, tiny_export: Path, tiny_folder: Path, options: EncoderOptions
+) -> None:
+    exported = OnnxEncoder(tiny_export, num_threads=2, options=options)
+    original = SentenceEncoder(str(tiny_folder), options=options)
+    assert (exported.dimension, exported.max_tokens) == (original.dimension, original.max_tokens)
+    assert exported.fingerprint != tiny.fingerprint == "tiny"
+    for kind in ("encode_documents", "encode_queries"):
+        rows, expected = getattr(exported, kind)(TEXTS), getattr(original, kind)(TEXTS)
+        assert rows.shape == expected.shape
+        assert (rows * expected).sum(axis=1).min() > 0.98
 
 
 def test_vectors_are_those_of_sentence_transformers(tiny: OnnxEncoder, tiny_folder: Path) -> None:

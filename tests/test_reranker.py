@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from fakes import words
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ModelError
@@ -87,6 +87,7 @@ def test_as_many_are_scored_as_are_set_or_wanted() -> None:
     assert reranker.rerank("pump", [], 5) == ([], ())
 
 
+@settings(deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=30),
     budget_ms=st.integers(0, 3000),
