@@ -73,7 +73,9 @@ def _cross_encoder(name: str, folder: Path, passages: list[str]) -> dict[str, An
 def _make(folder: Path, layers: int, width: int, heads: int, inner: int) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     # Four characters a token, as English has them, of a small vocabulary: looking up costs nothing.
     tokenizer = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(_four_characters(), "isolated")

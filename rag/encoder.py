@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +98,7 @@ class SentenceEncoder:
         lengths = [min(len(ids), self.max_tokens) for ids in self._token_lists(texts)]
         batches = length_batches(lengths, self._batch_tokens)[::-1]  # the longest first
         done = self._pool.map(
-            lambda batch: self._encode([texts[i] for i in batch], self._prompts.document), batches
+            lambda batch: self._encode([texts[i] for i in batch], "document"), batches
         )
         for batch, rows in zip(batches, done, strict=True):
             vectors[batch] = rows
@@ -108,14 +108,15 @@ class SentenceEncoder:
         """(n, d), unit rows."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encode(list(texts), self._prompts.query)
+        return self._encode(list(texts), "query")
 
-    def _encode(self, texts: list[str], prompt: str) -> Vectors:
+    def _encode(self, texts: list[str], kind: Literal["query", "document"]) -> Vectors:
         model = self._free.get()  # a question waits for no more than one batch
         try:
-            rows = model.encode(
+            # Some models send questions another way than documents, prompts aside.
+            rows = getattr(model, f"encode_{kind}")(
                 texts,
-                prompt=prompt,
+                prompt=getattr(self._prompts, kind),
                 batch_size=len(texts),
                 show_progress_bar=False,
             )

@@ -153,8 +153,8 @@ def export(folder: Path, target: Path, fingerprint: str) -> None:
     tokenizer = model.tokenizer.backend_tokenizer
     prompts = own_prompts(model.prompts, "")
     expected = [
-        model.encode(SAMPLES, prompt=prompt, show_progress_bar=False)
-        for prompt in (prompts.document, prompts.query)
+        model.encode_document(SAMPLES, prompt=prompts.document, show_progress_bar=False),
+        model.encode_query(SAMPLES, prompt=prompts.query, show_progress_bar=False),
     ]
     tokenizer.no_truncation()
     tokenizer.no_padding()

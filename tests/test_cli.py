@@ -311,3 +311,26 @@ def test_the_real_command_without_a_network(
     assert call("ingest", str(docs))["new"] == 1
     assert call("search", "水泵是什么颜色")["hits"][0]["text"] == "The pump is blue."
     assert call("ask", "Which colour is the pump?")["model"] == "extractive"
+
+
+def test_models_fetch_also_fetches_the_reranker_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rag import models, parts
+    from rag.models import ResolvedModel
+
+    found = ResolvedModel("e5", "/e5", "it is set", "path")
+    asked: list[str] = []
+
+    def resolve(setting: str, cache: Path, say: object) -> ResolvedModel:
+        asked.append(setting)
+        return ResolvedModel(setting, "/bge", "it is set", "hub")
+
+    monkeypatch.setattr(parts, "fetch_encoder", lambda *_: (found, None))
+    monkeypatch.setattr(models, "resolve_reranker", resolve)
+    monkeypatch.setenv("FOOTNOTE_GENERATOR", "none")
+    assert run(monkeypatch, "models", "fetch") == 0 and asked == []
+    monkeypatch.setenv("FOOTNOTE_RERANKER", "BAAI/bge-reranker-v2-m3")
+    assert run(monkeypatch, "models", "fetch") == 0
+    assert asked == ["BAAI/bge-reranker-v2-m3"]
+    assert "Model: BAAI/bge-reranker-v2-m3" in capsys.readouterr().err

@@ -107,7 +107,7 @@ class FakeModel:
     def __init__(self, path: str, *, device: str, **keywords: Any) -> None:
         self.device, self.keywords = device, keywords
         self.batches: list[list[str]] = []
-        self.prompts_used: set[str] = set()
+        self.prompts_used: set[tuple[str, str]] = set()
         self.prompts, self.max_seq_length = {"document": "d: "}, 12
         FakeModel.made.append(self)
 
@@ -117,9 +117,15 @@ class FakeModel:
     def get_embedding_dimension(self) -> int:
         return 2
 
-    def encode(self, texts: list[str], **keywords: Any) -> np.ndarray:
-        self.prompts_used.add(keywords.pop("prompt"))
+    def encode_query(self, texts: list[str], **keywords: Any) -> np.ndarray:
+        return self._encode("query", texts, **keywords)
+
+    def encode_document(self, texts: list[str], **keywords: Any) -> np.ndarray:
+        return self._encode("document", texts, **keywords)
+
+    def _encode(self, kind: str, texts: list[str], prompt: str, **keywords: Any) -> np.ndarray:
         assert keywords == {"batch_size": len(texts), "show_progress_bar": False}
+        self.prompts_used.add((kind, prompt))
         self.batches.append(texts)
         return np.array([[len(text), 1] for text in texts], dtype=np.float64)
 
@@ -142,7 +148,7 @@ def test_every_gpu_holds_a_replica_in_half_precision(
     rows = encoder.encode_documents(texts)
     expected = np.array([[len(text), 1] for text in texts], dtype=np.float64)
     assert np.allclose(rows, expected / np.linalg.norm(expected, axis=1, keepdims=True))
-    assert set().union(*(model.prompts_used for model in FakeModel.made)) == {"d: "}
+    assert set().union(*(model.prompts_used for model in FakeModel.made)) == {("document", "d: ")}
     done = sorted(text for model in FakeModel.made for batch in model.batches for text in batch)
     assert done == sorted(texts)
 
@@ -156,10 +162,13 @@ def test_the_prompts_given_to_the_library(tmp_path: Path, monkeypatch: pytest.Mo
     encoder = SentenceEncoder(str(tmp_path), options=chosen)
     (model,) = FakeModel.made
     assert encoder.encode_queries(["a"]).tolist() == [[1.0]]
-    assert model.prompts_used == {"ask: "}
+    assert model.prompts_used == {("query", "ask: ")}
     encoder.encode_documents(["a"])
-    assert model.prompts_used == {"ask: ", ""}  # not None: that would take a model's default
+    # Not None: that would take a model's default.
+    assert model.prompts_used == {("query", "ask: "), ("document", "")}
     assert encoder.max_tokens == 12 - 2
     named = SentenceEncoder(str(tmp_path), options=EncoderOptions(name="x/e5-small"))
     named.encode_queries(["a"])
-    assert FakeModel.made[1].prompts_used == {""}  # what it has saved wins over its family's
+    assert FakeModel.made[1].prompts_used == {
+        ("query", "")
+    }  # what it has saved wins over its family's
