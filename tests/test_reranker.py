@@ -14,8 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ModelError
-from rag.reranker import QWEN3_TEMPLATE, CrossEncoderScorer, Reranker, passage_text
-from rag.types import StoredChunk
+from rag.reranker import (
+    QWEN3_TEMPLATE,
+    CrossEncoderScorer,
+    Reranker,
+    find_reranked,
+    passage_text,
+)
+from rag.types import Found, Hit, StoredChunk
+from rag.where import Where
 
 
 def chunk(number: int, text: str, **others: Any) -> StoredChunk:
@@ -376,3 +383,20 @@ def test_qwen3_reads_the_published_prompt_and_says_yes_or_no(qwen_folder: Path) 
             expected.append(float(torch.sigmoid(logits[yes] - logits[no])))
     assert scorer.scores("red pump", PASSAGES) == pytest.approx(expected, abs=0.02)
     assert len(set(expected)) == 4
+
+
+def test_as_many_hits_are_asked_for_as_the_reranker_reads() -> None:
+    hits = tuple(Hit(i + 1, float(-i), chunk(i, f"{'pump ' * i}x")) for i in range(9))
+    asked: list[int] = []
+
+    def find(top_k: int) -> Found:
+        asked.append(top_k)
+        return Found(hits[:top_k], "pump", "hybrid", Where(), ("a note",), {})
+
+    reranked = find_reranked(find, 2, made(5)[0])
+    assert asked == [5] and reranked.notes == ("a note",)
+    assert [hit.chunk.chunk_id for hit in reranked.hits] == [1, 2]  # the first to hold the word
+    assert [hit.rank for hit in reranked.hits] == [1, 2]
+    assert find_reranked(find, 2, None).hits == hits[:2]
+    late = find_reranked(find, 2, made(5, budget_ms=1, ms_per_token=9)[0])
+    assert late.hits == hits[:2] and len(late.notes) == 2
