@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     context_tokens: AutoInt = Field(
         None, ge=128, description="tokens of passages in a prompt; auto: few on a CPU"
     )
+    rewriting: Literal["auto", "model", "rules"] = Field(
+        "auto", description="who makes follow-up questions stand alone; auto: rules on a CPU"
+    )
     chunk_tokens: int = Field(256, ge=32, le=8192, description="the longest chunk, in tokens")
     max_file_mb: float = Field(200.0, gt=0, description="larger files are reported, not read")
     follow_links: bool = Field(False, description="also read what links out of a folder lead to")

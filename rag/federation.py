@@ -8,6 +8,7 @@ from typing import cast
 
 from rag.catalog import Catalog
 from rag.indexes import Indexes
+from rag.literals import Literals, find_literals
 from rag.ranking import Scale
 from rag.retriever import EVERYTHING, Ranked, Retriever, as_hits
 from rag.timings import Timings
@@ -42,6 +43,7 @@ class Federation:
         top_k: int,
         *,
         wordings: Sequence[str] = (),
+        literals: Literals | None = None,
         mode: Mode = "hybrid",
         where: Where = EVERYTHING,
     ) -> Found:
@@ -51,7 +53,8 @@ class Federation:
         asked = [text for text in (query, *wordings) if text.strip()]
         with timings.measure("total"):
             if asked and top_k > 0:
-                used, found = self._search(asked, top_k, mode, where, timings, notes)
+                literals = find_literals(query) if literals is None else literals
+                used, found = self._search(asked, literals, top_k, mode, where, timings, notes)
                 with timings.measure("fuse"):
                     hits = as_hits(_joined(found, used))[:top_k]
                 if where and not hits:
@@ -62,23 +65,31 @@ class Federation:
     def _search(
         self,
         asked: Sequence[str],
+        literals: Literals,
         top_k: int,
         mode: Mode,
         where: Where,
         timings: Timings,
         notes: dict[str, None],
     ) -> tuple[list[Mode], list[Ranked]]:
-        """What each part finds, renumbered, and in which mode."""
+        """What each part finds, renumbered, and in which mode.
+
+        Where some parts hold what is quoted, the others have no say.
+        """
         scales = _joined_scales([part.retriever.scales() for part in self._parts])
-        modes, found = [], []
+        found, holding = [], []
         for number, part in enumerate(self._parts):
-            used, said = part.retriever.usable(mode)
-            notes.update(dict.fromkeys(said))
+            used, lacks = part.retriever.usable(mode)
             narrowed = part.where.also(where)
-            order = part.retriever.ranked(asked, top_k, used, narrowed, timings, scales)
-            modes.append(used)
-            found.append([(self._renumbered(chunk, number), score) for chunk, score in order])
-        return modes, found
+            hits, said, has_phrases = part.retriever.matching(
+                asked, literals, top_k, used, narrowed, timings, scales
+            )
+            order = [(self._renumbered(hit.chunk, number), hit.score) for hit in hits]
+            found.append((used, order, [*lacks, *said]))
+            holding.append(has_phrases)
+        kept = [one for one, holds in zip(found, holding, strict=True) if holds or not any(holding)]
+        notes.update((note, None) for _, _, said in kept for note in said)
+        return [used for used, _, _ in kept], [order for _, order, _ in kept]
 
     def _renumbered(self, chunk: StoredChunk, part: int) -> StoredChunk:
         count = len(self._parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
@@ -17,12 +18,14 @@ import numpy.typing as npt
 from rag.errors import IndexStateError
 from rag.id_set import IdSet
 from rag.lexical_filter import MAX_FETCHED, LexicalFilter
-from rag.words import tokenize
+from rag.words import UNSPACED, tokenize
 
 TOKENIZER = "footnote_whitespace"
 SEQUENCE_FILE = "footnote.sequence.json"
 FORMAT_VERSION = 2
 WRITER_HEAP_BYTES = 96_000_000
+MIN_FORM_LETTERS = 4
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 BROAD = 10  # what lets through more than a tenth: a few hundred hits hold enough of it
 
 
@@ -67,6 +70,7 @@ class LexicalIndex:
         builder.add_unsigned_field("chunk_id", stored=True, indexed=True, fast=True)
         builder.add_text_field("language", tokenizer_name="raw", index_option="basic")
         builder.add_text_field("body", tokenizer_name=TOKENIZER, index_option="freq")
+        builder.add_text_field("forms", tokenizer_name=TOKENIZER, index_option="basic")
         return builder.build()
 
     @property
@@ -118,7 +122,9 @@ class LexicalIndex:
         document = self._tantivy.Document()
         document.add_unsigned("chunk_id", chunk_id)
         document.add_text("language", language)
-        document.add_text("body", " ".join(self.terms(text)))
+        words = tokenize(text)
+        document.add_text("body", " ".join(self._stems(words)))
+        document.add_text("forms", " ".join({word for word in words if _has_ending(word)}))
         return document
 
     def terms(self, text: str) -> list[str]:
@@ -126,7 +132,10 @@ class LexicalIndex:
 
         Words of other languages lose what looks like one, in documents and in questions alike.
         """
-        found: list[str] = self._stemmer.analyze(" ".join(tokenize(text)))
+        return self._stems(tokenize(text))
+
+    def _stems(self, words: Sequence[str]) -> list[str]:
+        found: list[str] = self._stemmer.analyze(" ".join(words))
         return found
 
     def _write_sequence(self) -> None:
@@ -227,6 +236,37 @@ class LexicalIndex:
         """The weights of a query's distinct terms, those that no chunk holds included."""
         return sum(self.weight(term) for term in set(self.terms(query)))
 
+    def holding(self, words: Sequence[str], missing: int, limit: int) -> list[int]:
+        """Up to `limit` ids of chunks that hold the words but for `missing`, best first."""
+        return self.holding_terms(self.terms(" ".join(words)), missing, limit)
+
+    def holding_terms(self, terms: Sequence[str], missing: int, limit: int) -> list[int]:
+        """The same, of terms as the index has them."""
+        once = list(dict.fromkeys(terms))
+        if not once:
+            return []
+        maker, should = self._tantivy.Query, self._tantivy.Occur.Should
+        queries = [maker.term_query(self._schema, "body", term, "freq") for term in once]
+        wanted = maker.boolean_query(
+            [(should, query) for query in queries], max(1, len(once) - missing)
+        )
+        return [chunk_id for chunk_id, _ in self._hits(self._index.searcher(), wanted, limit)]
+
+    def count(self, word: str) -> int:
+        """How many chunks hold a token as it is; deleted ones count until the index is merged."""
+        field = "forms" if _has_ending(word) else "body"
+        return int(self._index.searcher().doc_freq(field, word))
+
+    def vocabulary(self, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """(word, chunks that hold it) of the words that begin so, with their endings."""
+        found = self._index.searcher().terms_with_prefix("forms", prefix, limit=limit)
+        return [(str(term), int(count)) for term, count in found]
+
+    def pairs_from(self, character: str, limit: int) -> list[str]:
+        """The pairs of a script without spaces that begin with a character."""
+        found = self._index.searcher().terms_with_prefix("body", character, limit=limit)
+        return [str(term) for term, _ in found]
+
     def weight(self, token: str) -> float:
         """BM25's inverse document frequency of a term."""
         searcher = self._index.searcher()
@@ -252,6 +292,11 @@ class LexicalIndex:
             if self._writer is not None:
                 self._writer.wait_merging_threads()
                 self._writer = None
+
+
+def _has_ending(word: str) -> bool:
+    """Whether a token is a word that may lose its ending, and so is kept as it is, too."""
+    return len(word) >= MIN_FORM_LETTERS and word.isalpha() and not _UNSPACED.search(word)
 
 
 def _check_format(file: Path) -> None:

@@ -209,6 +209,14 @@ def context_tokens(settings: Settings) -> int | None:
     return CPU_CONTEXT_TOKENS if is_local and pick_device(settings) == "cpu" else None
 
 
+def rewrites_by_model(settings: Settings) -> bool:
+    """Whether the model rewrites follow-up questions; on a CPU that takes seconds."""
+    if settings.rewriting == "auto":
+        is_local = not settings.generator.startswith(SERVER_PREFIX)
+        return not is_local or pick_device(settings) != "cpu"
+    return settings.rewriting == "model"
+
+
 def open_indexes(
     settings: Settings, dimension: int, *, read_only: bool, say: Say | None = None
 ) -> Indexes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.encoder import Encoder
@@ -14,6 +15,7 @@ from rag.generate.extractive import extract_answer
 from rag.indexes import Indexes
 from rag.packer import Packed, join_chunks, pack
 from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal, refusal
+from rag.query import Query, understand
 from rag.repetition import until_repeated
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
@@ -44,6 +46,7 @@ class Footnote:
     Without a generator an answer is made of the best sentences, quoted. `context_tokens` bounds
     the passages of a prompt; None takes all that fit the model. With `words_only` the vectors of
     the index are not the encoder's, and it finds by words alone. `where` narrows every question.
+    `rewrites` lets the model put follow-up questions so that they stand alone; else rules do.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Footnote:
         words_only: bool = False,
         where: Where = EVERYTHING,
         reranker: Reranker | None = None,
+        rewrites: bool = True,
     ) -> None:
         self._catalog = indexes.catalog
         self._encoder = encoder
@@ -74,6 +78,7 @@ class Footnote:
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
         self._temperature = temperature
+        self._rewriter = generator if rewrites else None
 
     def search(
         self, query: str, top_k: int = 10, *, mode: Mode = "hybrid", where: Where = EVERYTHING
@@ -88,18 +93,20 @@ class Footnote:
 
         Raises SearchError if there is no such mode.
         """
-        return self._look_up(query, top_k, (), mode, where)
+        return self._look_up(understand(query), top_k, mode, where)
 
-    def _look_up(
-        self, query: str, top_k: int, wordings: Sequence[str], mode: Mode, where: Where
-    ) -> Found:
+    def _look_up(self, query: Query, top_k: int, mode: Mode, where: Where) -> Found:
         """Search, and rerank where there is a reranker."""
+        first, *others = query.searched
         narrowed = self._where.also(where)
-        return find_reranked(
-            lambda k: self._retriever.find(query, k, wordings=wordings, mode=mode, where=narrowed),
-            top_k,
-            self._reranker,
-        )
+
+        def find(k: int) -> Found:
+            return self._retriever.find(
+                first, k, wordings=others, literals=query.literals, mode=mode, where=narrowed
+            )
+
+        found = find_reranked(find, top_k, self._reranker)
+        return replace(found, notes=query.notes + found.notes)
 
     def ask(
         self,
@@ -127,8 +134,8 @@ class Footnote:
 
         Closing the iterator stops the model. Raises GenerationError if the model fails.
         """
-        run = _Run(question, history)
-        found, packed = self._find(question, history, mode, where)
+        run = _Run(question, understand(question, history, self._rewriter))
+        found, packed = self._find(run.query, history, mode, where)
         run.found(found, packed.passages)
         yield SourcesFound(packed.passages, found.hits, found)
         if not packed.passages:
@@ -141,14 +148,13 @@ class Footnote:
         yield AnswerFinished(run.answer(name))
 
     def _find(
-        self, question: str, history: Sequence[Message], mode: Mode, where: Where
+        self, query: Query, history: Sequence[Message], mode: Mode, where: Where
     ) -> tuple[Found, Packed]:
         """Search and pack; again when a document was replaced in between."""
         for tries_left in reversed(range(MAX_TRIES)):
-            wordings = follow_up(question, history)
-            found = self._look_up(question, self._top_k, wordings, mode, where)
+            found = self._look_up(query, self._top_k, mode, where)
             try:
-                return found, self._pack(question, found.hits, history)
+                return found, self._pack(query.asked, found.hits, history)
             except KeyError:
                 if not tries_left:
                     raise
@@ -170,7 +176,7 @@ class Footnote:
         )
 
     def _quote(self, run: _Run) -> Iteration[AnswerEvent, None, None]:
-        text = extract_answer(run.question, run.passages, self._encoder)
+        text = extract_answer(run.query.alone, run.passages, self._encoder)
         if not text:
             yield from run.abstain()
             return
@@ -244,9 +250,8 @@ class Footnote:
             run.count(generation)
 
     def _answers(self, run: _Run, citations: Sequence[Citation], generator: Generator) -> bool:
-        """Whether the quotes answer the question, as it stands with the one before it."""
-        question = next(iter(follow_up(run.question, run.history)), run.question)
-        return answers_question(generator, question, citations, run.passages)
+        """Whether the quotes answer the question, as it stands alone."""
+        return answers_question(generator, run.query.alone, citations, run.passages)
 
     def _parser(self, run: _Run) -> CitationParser:
         return CitationParser(SupportChecker(run.passages, self._encoder, run.question))
@@ -255,9 +260,9 @@ class Footnote:
 class _Run:
     """One question on its way to its answer: what was found, said and measured."""
 
-    def __init__(self, question: str, history: Sequence[Message]) -> None:
+    def __init__(self, question: str, query: Query) -> None:
         self.question = question
-        self.history = history
+        self.query = query
         self.passages: tuple[Passage, ...] = ()
         self._found = Found((), question)
         self._pieces: list[AnswerText | CitationFound] = []
@@ -333,9 +338,3 @@ class _Run:
             timings_ms=self._timings_ms,
             found=self._found,
         )
-
-
-def follow_up(question: str, history: Sequence[Message]) -> list[str]:
-    """Other wordings to search with: a question may lean on the one before it."""
-    before = next((m.content for m in reversed(history) if m.role == "user"), "")
-    return [f"{before} {question}"] if before else []

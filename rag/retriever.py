@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rag.encoder import Encoder, Vectors
+from rag.exact import apply_literals
 from rag.filters import Allowed, Filters
 from rag.id_set import Ids, IdSet
 from rag.indexes import Indexes
 from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
+from rag.literals import Literals, find_literals
 from rag.probes import Probes
 from rag.ranking import Scale, Scores, fuse, shifted, similarities
+from rag.spelling import with_respellings
 from rag.tail import MAX_TAIL_CHANGES, dense_hits, lexical_hits, merge
 from rag.timings import Timings
 from rag.types import Found, Hit, StoredChunk
@@ -74,10 +77,13 @@ class Retriever:
         top_k: int,
         *,
         wordings: Sequence[str] = (),
+        literals: Literals | None = None,
         mode: Mode = "hybrid",
         where: Where = EVERYTHING,
     ) -> Found:
         """The best chunks that the filter lets through, and how they were found.
+
+        `literals` are what must be matched to the letter; else what the query has of it.
 
         Without an encoder every search is by words, and a note says so. Raises SearchError if
         there is no such mode.
@@ -88,7 +94,9 @@ class Retriever:
         hits: list[Hit] = []
         with timings.measure("total"):
             if asked and top_k > 0:
-                hits = as_hits(self.ranked(asked, top_k, used, where, timings))[:top_k]
+                literals = find_literals(query) if literals is None else literals
+                every, said, _ = self.matching(asked, literals, top_k, used, where, timings)
+                hits, notes = every[:top_k], notes + said
                 if where and not hits and not self._filters.allowed(where).ids:
                     notes.append(f"The filter ({where}) lets nothing of the index through.")
         return Found(tuple(hits), query, used, where, tuple(notes), timings.ms)
@@ -99,12 +107,36 @@ class Retriever:
             return "lexical", [NO_ENCODER]
         return check_mode(mode), []
 
+    def matching(
+        self,
+        asked: Sequence[str],
+        literals: Literals,
+        top_k: int,
+        mode: Mode,
+        where: Where,
+        timings: Timings,
+        scales: Mapping[str, Scale] | None = None,
+    ) -> tuple[list[Hit], list[str], bool]:
+        """More hits than asked for, notes, and whether they are those with the quoted phrases.
+
+        Slips of the pen are undone first. In the dense mode meaning alone counts.
+        """
+        if mode == "dense":
+            return as_hits(self._ranked(asked, top_k, mode, where, timings, scales)), [], False
+        with timings.measure("respell"):
+            asked, notes = with_respellings(asked, self._indexes.lexical)
+        hits = as_hits(self._ranked(asked, top_k, mode, where, timings, scales))
+        with timings.measure("literals"):
+            allowed = self._filters.allowed(where).ids if where else None
+            hits, said, has_phrases = apply_literals(hits, literals, self._indexes, allowed)
+        return hits, notes + said, has_phrases
+
     def scales(self) -> dict[str, Scale]:
         """What the chunks of each language have in common; none without an encoder."""
         groups = self._languages.current() if self._encoder else []
         return {group.language: group.scale for group in groups}
 
-    def ranked(
+    def _ranked(
         self,
         asked: Sequence[str],
         top_k: int,

@@ -231,6 +231,7 @@ class Service:
             self._generator,
             top_k=settings.top_k,
             context_tokens=parts.context_tokens(settings) if self._generator else None,
+            rewrites=self._generator is not None and parts.rewrites_by_model(settings),
             max_answer_tokens=settings.max_answer_tokens,
             temperature=settings.temperature,
             words_only=self._words_only,

@@ -17,7 +17,7 @@ UNSPACED = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 )
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff\ufffe]")
+INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff\ufffe]")
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[-_.@:/][a-z0-9]+)*")
 _SEPARATOR = re.compile(r"[-_.@:/]")
 
@@ -30,7 +30,7 @@ def tokenize(text: str) -> list[str]:
     """
     if text.isascii():  # the same rules, three times as fast
         return list(_with_parts(_ASCII_WORD.findall(text.lower())))
-    folded = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    folded = INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
     tokens: list[str] = []
     for run, word in _word_pattern().findall(unicodedata.normalize("NFKC", folded)):
         if run:

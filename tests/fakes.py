@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag import self_check
+from rag import rewriter, self_check
 from rag.types import Message, Passage
 
 # A word, one character of an unspaced script, or one sign.
@@ -89,7 +89,8 @@ class ScriptedGeneration:
 class ScriptedGenerator:
     """Answers with the next text of a script; a word is a token, a turn costs four more.
 
-    `verdict` is its word on whether quotes answer a question; that takes nothing of the script.
+    `verdict` is its word on whether quotes answer a question, `rewriting` what it makes of a
+    follow-up question; these take nothing of the script.
     """
 
     name = "scripted"
@@ -100,15 +101,18 @@ class ScriptedGenerator:
         max_model_len: int = 4000,
         error: Exception | None = None,
         verdict: str = "Yes",
+        rewriting: str = "",
     ) -> None:
         self.max_model_len = max_model_len
         self.prompts: list[list[Message]] = []
         self.checks: list[list[Message]] = []
+        self.rewritings: list[list[Message]] = []
         self.avoided: list[str] = []
         self.generations: list[ScriptedGeneration] = []
         self._script = list(script)
         self._error = error
         self._verdict = verdict
+        self._rewriting = rewriting
 
     def count_tokens(self, text: str) -> int:
         return len(_TOKENS.findall(text))
@@ -129,6 +133,9 @@ class ScriptedGenerator:
         if messages[0].content == self_check.SYSTEM:
             self.checks.append(list(messages))
             return ScriptedGeneration(self._verdict, num_tokens, None)
+        if messages[0].content == rewriter.SYSTEM:
+            self.rewritings.append(list(messages))
+            return ScriptedGeneration(self._rewriting, num_tokens, self._error)
         self.avoided.append(avoid)
         self.prompts.append(list(messages))
         text = self._script[min(len(self.prompts), len(self._script)) - 1]

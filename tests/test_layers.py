@@ -33,6 +33,7 @@ HEAVY = {
     "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
+    "rapidfuzz",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 400

@@ -10,7 +10,7 @@ from fakes import ScriptedGenerator, WordEncoder
 from ingest.sync import sync
 from rag.errors import GenerationError
 from rag.indexes import Indexes
-from rag.pipeline import Footnote, follow_up
+from rag.pipeline import Footnote
 from rag.prompt import NOT_FOUND
 from rag.types import AnswerFinished, AnswerText, CitationFound, Message, SourcesFound
 
@@ -111,6 +111,14 @@ def test_a_follow_up_is_checked_with_what_it_leans_on(indexes: Indexes) -> None:
     assert "Question: What about the pump? And its warranty?" in generator.checks[0][-1].content
 
 
+def test_a_quote_is_searched_to_the_letter(indexes: Indexes) -> None:
+    footnote, _ = make(indexes, "never")
+    (hit,) = footnote.search('cats and "the pump lasts"')
+    assert hit.chunk.title == "pump"
+    assert len(footnote.search('cats and "pumps last long"')) == 2
+    assert footnote.search("how long is the waranty?")[0].chunk.title == "pump"
+
+
 def test_a_refusal_is_never_shown_in_part(indexes: Indexes) -> None:
     footnote, _ = make(indexes, NOT_FOUND)
     texts = [e.text for e in footnote.stream("Who paints?") if isinstance(e, AnswerText)]
@@ -149,14 +157,24 @@ def test_leaving_stops_the_model(indexes: Indexes) -> None:
     assert generator.generations[0].completion_tokens < 50
 
 
+def test_a_follow_up_is_rewritten_by_the_model(indexes: Indexes) -> None:
+    history = [Message("user", "Tell me of the pump"), Message("assistant", "It is a pump.")]
+    alone = "How long is the warranty of the pump?"
+    footnote, generator = make(indexes, "It lasts two years [1].", rewriting=alone)
+    answer = footnote.ask("And its warranty?", history)
+    assert answer.question == "And its warranty?" and answer.passages[0].title == "pump"
+    assert f"Question: {alone}" in generator.checks[0][-1].content
+    by_rules = Footnote(indexes, WordEncoder(), generator, max_answer_tokens=100, rewrites=False)
+    assert by_rules.ask("And its warranty?", history).passages[0].title == "pump"
+    assert len(generator.rewritings) == 1
+
+
 def test_a_follow_up_searches_with_the_question_before(indexes: Indexes) -> None:
     history = [Message("user", "Tell me of the pump"), Message("assistant", "It is a pump.")]
     footnote, generator = make(indexes, "It lasts two years [1].")
     answer = footnote.ask("And its warranty?", history)
     assert answer.passages[0].title == "pump"
     assert generator.prompts[0][1:3] == history
-    assert follow_up("And it?", history) == ["Tell me of the pump And it?"]
-    assert follow_up("And it?", []) == []
 
 
 def test_what_is_not_borne_out_is_marked(indexes: Indexes) -> None:

@@ -193,7 +193,7 @@ def test_a_filter_inside_equals_filtering_everything_found(
         is_language = not languages or chunk.language in languages
         return is_language and matcher.accepts(chunk.document_id, chunk.path)
 
-    everything = retriever.ranked([query], 1000, mode, Where(), Timings())
+    everything = retriever._ranked([query], 1000, mode, Where(), Timings())
     wanted = as_hits([one for one in everything if passes(one[0])])
     found = retriever.find(query, 1000, mode=mode, where=where)
     for language in ("en", "zh"):  # hybrid scores compare languages by the best of each
