@@ -121,7 +121,8 @@ def _sync_all(several: list[Any], folders: list[Path], as_json: bool) -> None:
 
 
 def _sync(settings: Settings, folders: list[Path]) -> Any:
-    """Sync one index; its report."""
+    """Sync one index, then encode its sentences; the report."""
+    from ingest.refine import refine
     from rag import documents
 
     with _writer(settings) as (indexes, encoder):
@@ -129,9 +130,14 @@ def _sync(settings: Settings, folders: list[Path]) -> Any:
         if not roots:
             raise FootnoteError("No folder is indexed yet. Name one: footnote ingest FOLDER")
         with output.sync_progress() as progress:
-            return documents.run_sync(
+            report = documents.run_sync(
                 indexes, encoder, roots, settings, progress, explain=output.say
             )
+        if settings.sentence_vectors and (left := indexes.catalog.num_without_sentences()):
+            output.say("Everything can be found. Encoding sentences too; Ctrl-C puts that off.")
+            with suppress(KeyboardInterrupt), output.count_progress("passages", left) as count:
+                refine(indexes.catalog, encoder, progress=count)
+        return report
 
 
 @contextmanager

@@ -216,6 +216,19 @@ def sync_progress() -> Iterator[Callable[[Any], None]]:
         yield show
 
 
+@contextlib.contextmanager
+def count_progress(noun: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; takes how many are done."""
+    console = notes()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    is_hidden = not console.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=is_hidden
+    ) as bar:
+        task = bar.add_task(noun.capitalize(), total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
 class ProgressLines:
     """Says a line of progress every LINES_EVERY documents, or LINES_SECONDS, and at the end."""
 

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
         "auto", description="who makes follow-up questions stand alone; auto: rules on a CPU"
     )
     chunk_tokens: int = Field(256, ge=32, le=8192, description="the longest chunk, in tokens")
+    sentence_vectors: bool = Field(
+        True, description="also encode single sentences, after the passages: finds better"
+    )
     max_file_mb: float = Field(200.0, gt=0, description="larger files are reported, not read")
     follow_links: bool = Field(False, description="also read what links out of a folder lead to")
     passwords: tuple[SecretStr, ...] = Field((), description="tried in turn on locked files")

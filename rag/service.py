@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
+from ingest.refining import Refining
 from ingest.sync import Progress, SyncReport, remembered_roots
 from ingest.touched import Busy, nothing_is_busy
 from ingest.watch import watch
@@ -32,6 +33,7 @@ from rag.generate import Generator
 from rag.indexes import Indexes
 from rag.parts import Say
 from rag.pipeline import Footnote
+from rag.readiness import Readiness
 from rag.reranker import Reranker
 from rag.retriever import EVERYTHING
 from rag.where import Where
@@ -77,13 +79,13 @@ class Service:
         self._say = say
         self._roots = roots
         self._is_watching = is_watching
-        self._lock = threading.Lock()
-        self._waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
+        self._lock = threading.RLock()
+        waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
         if with_generator:
-            self._waiting["generator"] = "loading the language model"
-        self._ready = threading.Event()
+            waiting["generator"] = "loading the language model"
+        self._readiness = Readiness(self._lock, waiting)
         self._stop = threading.Event()
-        self._error: FootnoteError | None = None
+        self._refining = Refining(self._stop)
         self._problem = ""
         self._threads: list[threading.Thread] = []
         self._said: set[str] = set()  # by the last sync: a failed file is named once
@@ -107,15 +109,14 @@ class Service:
         """Begin to open everything, in the background."""
         if self._threads:
             return
-        jobs: list[Callable[[], None]] = [self._keep_documents]
-        if "generator" in self._waiting:
-            jobs.append(self._load_generator)
-        for job in jobs:
-            name = f"footnote-{job.__name__.strip('_')}"
-            thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
-            self._threads.append(thread)
-        for thread in self._threads:
-            thread.start()
+        self._launch(self._keep_documents)
+        if self._readiness.waits_for("generator"):
+            self._launch(self._load_generator)
+
+    def _launch(self, job: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._run, args=(job,), name=job.__name__, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     @property
     def footnote(self) -> Footnote:
@@ -134,26 +135,16 @@ class Service:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until ready; False if it was not in time. Raises what went wrong instead."""
-        is_ready = self._ready.wait(timeout)
-        if self._error is not None:
-            raise type(self._error)(*self._error.args)  # each asker gets an error of its own
-        return is_ready
+        return self._readiness.wait(timeout)
 
     def state(self) -> str:
-        """One line: `ready`, or what is going on."""
-        with self._lock:
-            if self._error is not None:
-                return f"stopped: {self._error}"
-            if self._ready.is_set():
-                return "ready"
-            line = "; ".join(self._waiting.values())
-        return line[:1].upper() + line[1:]
+        return self._readiness.state()
 
     def status(self) -> dict[str, Any]:
         """Everything a program may want to know."""
         indexes = self._indexes
         return {
-            "ready": self._ready.is_set() and self._error is None,
+            "ready": self._readiness.is_ready,
             "state": self.state(),
             "problem": self._problem,
             "indexing": self.indexing,
@@ -175,10 +166,7 @@ class Service:
     def close(self) -> None:
         """Stop the background work and let everything go. Questions under way end with an error."""
         self._stop.set()
-        with self._lock:
-            if not self._ready.is_set():
-                self._error = self._error or FootnoteError("Footnote was stopped.")
-                self._ready.set()
+        self._readiness.fail(FootnoteError("Footnote was stopped."))
         for thread in self._threads:
             thread.join(CLOSE_PATIENCE_SECONDS)
         if self._generator is not None:
@@ -204,28 +192,16 @@ class Service:
 
     def _fail(self, error: FootnoteError) -> None:
         self._say(str(error))
-        with self._lock:
-            if self._ready.is_set():
-                self._problem = str(error)  # what is open still answers
-            else:
-                self._error = error
-                self._ready.set()
-
-    def _tell(self, part: str, line: str) -> None:
-        with self._lock:
-            if part in self._waiting:
-                self._waiting[part] = line
+        if not self._readiness.fail(error):
+            self._problem = str(error)  # what is open still answers
 
     def _done(self, part: str) -> None:
-        with self._lock:
-            if self._waiting.pop(part, None) and not self._waiting and not self._ready.is_set():
-                self._footnote = self._make_footnote()
-                self._ready.set()
+        self._readiness.done(part, self._set_footnote)
 
-    def _make_footnote(self) -> Footnote:
+    def _set_footnote(self) -> None:
         assert self._indexes is not None and self._encoder is not None
         settings = self.settings
-        return Footnote(
+        self._footnote = Footnote(
             self._indexes,
             self._encoder,
             self._generator,
@@ -241,7 +217,7 @@ class Service:
 
     def _load_generator(self) -> None:
         def say(line: str) -> None:
-            self._tell("generator", line)
+            self._readiness.tell("generator", line)
             self._say(line)
 
         generator = parts.open_generator(self.settings, say)
@@ -256,7 +232,7 @@ class Service:
 
     def _keep_documents(self) -> None:
         def say(line: str) -> None:
-            self._tell("encoder", line)
+            self._readiness.tell("encoder", line)
             self._say(line)
 
         encoder = self._own_encoder = parts.open_encoder(self.settings, say)
@@ -277,6 +253,8 @@ class Service:
             return
         self._done("documents")
         if self._is_watching and roots and not self._stop.is_set():
+            if self.settings.sentence_vectors:
+                self._launch(self._refine)
             watch(
                 roots,
                 on_change=lambda busy: self._follow(roots, busy),
@@ -318,7 +296,7 @@ class Service:
                 self._retired.append(self._indexes)
             self._indexes, self._encoder, self._words_only = indexes, encoder, words_only
             if self._footnote is not None:
-                self._footnote = self._make_footnote()
+                self._set_footnote()
 
     def _encoder_of(self, indexes: Indexes) -> tuple[Encoder, bool]:
         """The encoder to search with, and whether it can find by words alone."""
@@ -378,6 +356,16 @@ class Service:
                 self._say(str(error))
             self._problem = str(error)
 
+    def _refine(self) -> None:
+        self._refining.run(self._to_refine)
+
+    def _to_refine(self) -> tuple[Indexes, Encoder] | None:
+        """The index that answers, if this is its writer and its vectors are the encoder's."""
+        with self._lock:
+            if self._indexes is None or self._indexes.read_only or self._words_only:
+                return None
+            return self._indexes, cast(Encoder, self._encoder)
+
     def _sync(
         self,
         indexes: Indexes,
@@ -390,14 +378,15 @@ class Service:
 
         def progress(now: Progress) -> None:
             self.indexing = str(now)
-            self._tell("documents", f"reading {now}")
+            self._readiness.tell("documents", f"reading {now}")
             if time.monotonic() - started > FIRST_SYNC_PATIENCE_SECONDS:
                 self._done("documents")
 
         try:
-            self.last_sync = run_sync(
-                indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
-            )
+            with self._refining.paused():
+                self.last_sync = run_sync(
+                    indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
+                )
         finally:
             self.indexing = None
         lines = changes_in(self.last_sync)

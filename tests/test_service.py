@@ -189,7 +189,7 @@ def test_another_encoder_fills_a_generation_while_the_old_one_answers(
     eventually(lambda: any("from now on" in line for line in lines))
     for one in (service, reader):
         assert [h.chunk.text for h in one.footnote.search("pump", 5)] == ["The pump is blue."]
-    assert len(new.queries) == 2
+    assert new.queries.count("pump") == 2
     assert old_catalog.documents()[0].document_id > document.document_id
     (docs / "two.txt").write_text("A second pump.")
     eventually(lambda: len(service.footnote.search("pump", 5)) == 2)
