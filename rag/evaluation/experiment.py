@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rag import cli_output as output
+from rag import parts
 from rag.config import Settings, load_settings
 from rag.encoder import Encoder
 from rag.errors import SettingError
@@ -15,8 +17,9 @@ from rag.evaluation.measures import measure_run
 from rag.evaluation.results import Result
 from rag.evaluation.runs import Search, search_all, time_queries
 from rag.indexes import Indexes
+from rag.reranker import Reranker, find_reranked
 from rag.retriever import Retriever
-from rag.types import Hit
+from rag.types import Found, Hit
 from rag.where import MODES, Mode
 
 DEPTH = 100  # documents of a run
@@ -64,6 +67,7 @@ def evaluate(
     """One result a collection; with `merge` all their documents stand in one index."""
     settings = configuration.settings
     encoder, remembering = encoders.get(settings)
+    reranker = parts.open_reranker(settings, output.say)
     for group in [datasets] if merge else [[dataset] for dataset in datasets]:
         names = [dataset.name for dataset in group]
         corpus = merge_documents(group)
@@ -71,7 +75,7 @@ def evaluate(
             counts = indexes.catalog.counts()
             for dataset in group:
                 run = search_all(
-                    make_search(configuration, indexes, remembering),
+                    make_search(configuration, indexes, remembering, reranker),
                     dataset.queries,
                     top_k=settings.top_k,
                     depth=depth,
@@ -85,17 +89,29 @@ def evaluate(
                     run,
                     measure_run(run, dataset.qrels),
                     time_queries(
-                        make_search(configuration, indexes, encoder),
+                        make_search(configuration, indexes, encoder, reranker),
                         list(dataset.queries.values()),
                         top_k=settings.top_k,
                     ),
                 )
 
 
-def make_search(configuration: Configuration, indexes: Indexes, encoder: Encoder) -> Search:
+def make_search(
+    configuration: Configuration,
+    indexes: Indexes,
+    encoder: Encoder,
+    reranker: Reranker | None = None,
+) -> Search:
     """The search as Footnote does it: the one place that knows how a retriever is made."""
     retriever = Retriever(indexes, encoder)
-    return lambda query, top_k: retriever.find(query, top_k, mode=configuration.mode).hits
+
+    def search(query: str, top_k: int) -> Sequence[Hit]:
+        def find(k: int) -> Found:
+            return retriever.find(query, k, mode=configuration.mode)
+
+        return find_reranked(find, top_k, reranker).hits
+
+    return search
 
 
 def _document_id(hit: Hit) -> str:

@@ -35,7 +35,7 @@ QUERY_SETTINGS = frozenset({
     "max_answer_tokens", "temperature", "tensor_parallel_size", "gpu_memory_utilization",
     "kv_cache_dtype", "top_k", "context_tokens", "max_file_mb", "follow_links", "passwords",
     "readers", "read_seconds", "read_memory_mb", "debounce_ms", "poll_seconds", "lock_seconds",
-    "host", "port",
+    "host", "port", "collections", "rewriting", "reranker", "reranker_candidates", "reranker_ms",
 })  # fmt: skip
 ENCODER_ONLY_SETTINGS = frozenset({"cache", "device", "num_threads", "encoder", "encoder_kernel"})
 
@@ -108,7 +108,8 @@ def open_corpus_index(
                 max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
                 progress=progress,
             )
-            refine(indexes.catalog, encoder)
+            if settings.sentence_vectors:
+                refine(indexes.catalog, encoder)
             about = {"collections": list(names), **indexes.catalog.counts()}
             (folder / COMPLETE_FILE).write_text(json.dumps(about, ensure_ascii=False), "utf-8")
     with parts.open_indexes(settings, encoder.dimension, read_only=True) as indexes:
@@ -128,7 +129,8 @@ def open_folder_index(
         output.sync_progress() as progress,
     ):
         report = folders.run_sync(indexes, encoder, [root], settings, progress)
-        refine(indexes.catalog, encoder)
+        if settings.sentence_vectors:
+            refine(indexes.catalog, encoder)
     for failure in report.failed:
         output.say(f"Could not be read: {failure.path} ({failure.message})")
     with parts.open_indexes(settings, encoder.dimension, read_only=True) as indexes:
