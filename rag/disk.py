@@ -30,6 +30,11 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise IndexStateError(message) from error
 
 
+def is_disk_error(error: Exception) -> bool:
+    """Whether the disk is full, failing or may not be written; `disk_errors` says which."""
+    return _explain(Path(), error) is not None
+
+
 def sqlite_address(path: Path, *, read_only: bool) -> str:
     """The URI to open a WAL database with, also where its folder may not be written.
 

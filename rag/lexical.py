@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from rag.disk import is_disk_error
 from rag.errors import IndexStateError
 from rag.id_set import IdSet
 from rag.lexical_filter import MAX_FETCHED, LexicalFilter
@@ -54,6 +55,8 @@ class LexicalIndex:
                 _check_format(path / SEQUENCE_FILE)
                 self._index = tantivy.Index(self._schema, path=str(path))
         except (OSError, ValueError) as error:
+            if is_disk_error(error):
+                raise
             raise IndexStateError(
                 f"The word index {path} cannot be opened ({error}). "
                 "It is derived: delete it and it is rebuilt from the catalog."

@@ -55,7 +55,7 @@ def test_from_a_folder_to_an_answer(
         "query", "mode", "filter", "notes", "took_ms", "timings_ms", "hits",
     }  # fmt: skip
     assert (found["mode"], found["filter"], found["notes"]) == ("hybrid", {}, [])
-    assert {"encode", "dense", "lexical", "fuse", "total"} <= set(found["timings_ms"])
+    assert {"encode", "dense", "lexical", "catalog", "total"} <= set(found["timings_ms"])
     assert set(found["hits"][0]) == {
         "rank", "score", "document", "path", "title", "heading", "page", "start", "end", "text",
     }  # fmt: skip
