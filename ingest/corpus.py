@@ -105,23 +105,6 @@ def _commit(indexes: Indexes, completed: Iterator[Pending], writer: Writer) -> i
     """Hand the documents that are complete to the writer; returns how many."""
     count = 0
     for pending in completed:
-        writer.put(partial(_put, indexes, pending))
+        writer.put(partial(pending.store, indexes.catalog))
         count += 1
     return count
-
-
-def _put(indexes: Indexes, pending: Pending) -> None:
-    prepared = pending.prepared
-    file, document = prepared.file, prepared.document
-    assert document is not None
-    indexes.catalog.put_document(
-        file.path,
-        document.title,
-        prepared.content_hash,
-        file.size,
-        file.mtime_ns,
-        document.text,
-        prepared.chunks,
-        pending.keys,
-        pending.vectors,
-    )

@@ -320,27 +320,12 @@ class _Sync:
 
     def _commit(self, pending: Pending, writer: Writer) -> None:
         prepared = pending.prepared
-        file, document = prepared.file, prepared.document
+        path, document = prepared.file.path, prepared.document
         assert document is not None
-
-        def put() -> None:
-            self._catalog.put_document(
-                file.path,
-                document.title,
-                prepared.content_hash,
-                file.size,
-                file.mtime_ns,
-                document.text,
-                prepared.chunks,
-                pending.keys,
-                pending.vectors,
-                inode=file.inode,
-            )
-
-        writer.put(put)
+        writer.put(lambda: pending.store(self._catalog))
         self._count_read(prepared)
-        self._report.notes += [f"{file.path}: {note}" for note in document.notes]
-        self._finished(file.path)
+        self._report.notes += [f"{path}: {note}" for note in document.notes]
+        self._finished(path)
 
     def _count_read(self, prepared: Prepared) -> None:
         path, report = prepared.file.path, self._report

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 from ingest.pool import Prepared
+from rag.catalog import Catalog
 from rag.encoder import Vectors, document_input
 
 MAX_RECENT = 4096  # vectors kept of documents that may not be committed yet
@@ -23,6 +24,24 @@ class Pending:
     keys: Sequence[str]
     vectors: dict[str, Vector] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)  # in reading order
+
+    def store(self, catalog: Catalog) -> None:
+        """Put the document into the catalog, in place of the path's old version."""
+        prepared = self.prepared
+        file, document = prepared.file, prepared.document
+        assert document is not None
+        catalog.put_document(
+            file.path,
+            document.title,
+            prepared.content_hash,
+            file.size,
+            file.mtime_ns,
+            document.text,
+            prepared.chunks,
+            self.keys,
+            self.vectors,
+            inode=file.inode,
+        )
 
 
 class Window:
