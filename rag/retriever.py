@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rag.catalog import Catalog
 from rag.encoder import Encoder, Vectors
 from rag.exact import apply_literals
 from rag.filters import Allowed, Filters
-from rag.id_set import Ids, IdSet
+from rag.id_set import IdSet
 from rag.indexes import Indexes
 from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
@@ -187,7 +188,7 @@ class Retriever:
                 worded |= dict(lexical_hits(catalog, lexical, added, asked.words))
             ids = _among(self._allowed(asked), [*near, *worded])  # again: what came, what moved
             chunks = list(catalog.chunks_by_ids(ids).values())
-            return self._in_order(asked, chunks, worded, groups)
+            return self._in_order(asked, chunks, worded, groups, k)
 
     def _allowed(self, asked: _Asked) -> Allowed | None:
         """None where all is allowed."""
@@ -229,45 +230,53 @@ class Retriever:
         chunks: Sequence[StoredChunk],
         worded: Mapping[int, float],
         groups: Sequence[LanguageGroup],
+        num_refined: int,
     ) -> Ranked:
-        """The chunks with their scores, best first; inside the catalog's snapshot."""
-        if not chunks:
-            return []
-        words = np.array([worded.get(chunk.chunk_id, 0.0) for chunk in chunks])
-        if asked.queries is None or not groups:
-            scores = words
-        else:
-            places = {group.language: place for place, group in enumerate(groups)}
-            group_of = np.array(
-                [places.get(chunk.language, len(groups) - 1) for chunk in chunks], dtype=np.int64
-            )
-            scores = self._meanings(asked, chunks, groups, group_of)
-            if asked.words:
-                weight = self._indexes.lexical.total_weight(asked.words)
-                scores = fuse(scores, words / max(weight, 1e-9), group_of)
+        """The chunks with their scores, best first; inside the catalog's snapshot.
+
+        The sentences of the `num_refined` best are looked at, too.
+        """
+        scores = np.array([worded.get(chunk.chunk_id, 0.0) for chunk in chunks])
+        if chunks and groups:
+            weight = self._indexes.lexical.total_weight(asked.words) if asked.words else 0.0
+            matched = scores / weight if weight else np.zeros(len(chunks))
+            compared = _Compared(asked, chunks, self._indexes.catalog, groups)
+            scores = compared.scores(matched, {})
+            best = [chunks[i].chunk_id for i in np.argsort(-scores, kind="stable")[:num_refined]]
+            known = self._indexes.catalog.sentence_vectors(best, self._indexes.dimension)
+            scores = compared.scores(matched, known)
         order = sorted(range(len(chunks)), key=lambda i: (-scores[i], chunks[i].chunk_id))
         return [(chunks[i], float(scores[i])) for i in order]
 
-    def _meanings(
+
+class _Compared:
+    """Chunks, each beside the question as it is put to its language."""
+
+    def __init__(
         self,
         asked: _Asked,
         chunks: Sequence[StoredChunk],
+        catalog: Catalog,
         groups: Sequence[LanguageGroup],
-        group_of: Ids,
-    ) -> Scores:
-        """(m,): how far each chunk's meaning stands out in its group, by its best wording."""
-        ids = [chunk.chunk_id for chunk in chunks]
-        vectors = self._indexes.catalog.vectors(ids)
-        known = self._indexes.catalog.sentence_vectors(ids, vectors.shape[1])
-        sentences = [known.get(chunk_id) for chunk_id in ids]
-        scores = np.zeros(len(ids))
-        for place, group in enumerate(groups):
-            rows = np.flatnonzero(group_of == place)
-            queries = asked.queries_for(group)
-            near = similarities(vectors[rows], [sentences[row] for row in rows], queries)
-            scale = asked.scales.get(group.language, group.scale)
-            scores[rows] = scale.standardize(near, queries).max(axis=1)
-        return scores
+    ) -> None:
+        self._ids = [chunk.chunk_id for chunk in chunks]
+        self._vectors = catalog.vectors(self._ids)
+        places = {group.language: place for place, group in enumerate(groups)}
+        self._group_of = np.array([places.get(c.language, len(groups) - 1) for c in chunks])
+        self._groups = [
+            (asked.queries_for(group), asked.scales.get(group.language, group.scale))
+            for group in groups
+        ]
+
+    def scores(self, matched: Scores, sentences: Mapping[int, Vectors]) -> Scores:
+        """(m,): how far each chunk's meaning stands out by its best wording, and its words."""
+        meaning = np.zeros(len(self._ids))
+        for place, (queries, scale) in enumerate(self._groups):
+            rows = np.flatnonzero(self._group_of == place)
+            known = [sentences.get(self._ids[row]) for row in rows]
+            near = similarities(self._vectors[rows], known, queries)
+            meaning[rows] = scale.standardize(near, queries).max(axis=1)
+        return fuse(meaning, matched, self._group_of)
 
 
 def as_hits(ranked: Ranked) -> list[Hit]:
