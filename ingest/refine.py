@@ -27,6 +27,8 @@ def refine(
     run that was stopped goes on where it ended.
     """
     done, after = 0, ""
+    if not catalog.num_without_sentences():
+        return 0
     while not should_stop():
         block = catalog.texts_without_sentences(after, BLOCK_CHUNKS)
         if not block:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ingest.refine import refine
+from rag.disk import disk_errors
 from rag.encoder import Encoder
+from rag.errors import FootnoteError
 from rag.indexes import Indexes
 
 REST_SECONDS = 2.0  # between two looks for new chunks
@@ -16,10 +18,15 @@ Current = Callable[[], tuple[Indexes, Encoder] | None]
 
 
 class Refining:
-    """A background task beside the syncing, which goes first. `stop` ends it."""
+    """A background task beside the syncing, which goes first. `stop` ends it.
 
-    def __init__(self, stop: threading.Event) -> None:
+    What goes wrong is said once, and tried again.
+    """
+
+    def __init__(self, stop: threading.Event, say: Callable[[str], None]) -> None:
         self._stop = stop
+        self._say = say
+        self._problem = ""
         self._num_busy = 0
         self._lock = threading.Lock()
         self._refined: tuple[object, int] | None = None  # an index, and how far its log went
@@ -40,13 +47,20 @@ class Refining:
         while not self._stop.wait(REST_SECONDS):
             serving = current()
             if serving is not None and not self._must_wait():
-                self._refine(*serving)
+                try:
+                    self._refine(*serving)
+                    self._problem = ""
+                except FootnoteError as error:
+                    if str(error) != self._problem:
+                        self._say(f"Sentences are not encoded: {error}")
+                    self._problem = str(error)
 
     def _refine(self, indexes: Indexes, encoder: Encoder) -> None:
         reached = (indexes, indexes.catalog.sequence())
         if self._refined == reached:
             return
-        refine(indexes.catalog, encoder, should_stop=self._must_wait)
+        with disk_errors(indexes.folder):
+            refine(indexes.catalog, encoder, should_stop=self._must_wait)
         if not self._must_wait():
             self._refined = reached
 

@@ -10,6 +10,11 @@ from rag.catalog_checking import CatalogChecking
 from rag.catalog_reading import AMONG, Vectors, id_list
 from rag.sentence_vectors import pack_vectors, unpack_vectors
 
+WAITING = (
+    "NOT EXISTS (SELECT 1 FROM sentences WHERE sentences.key = embeddings.key)"
+    " AND EXISTS (SELECT 1 FROM chunks WHERE embedding_key = embeddings.key)"
+)
+
 
 class CatalogSentences(CatalogChecking):
     """Sentence vectors by embedding key; a chunk of one sentence has an empty set of them."""
@@ -37,10 +42,7 @@ class CatalogSentences(CatalogChecking):
                 return []
             return self._rows(
                 "SELECT key, (SELECT text FROM chunks WHERE embedding_key = embeddings.key)"
-                " FROM embeddings WHERE key > ?"
-                " AND NOT EXISTS (SELECT 1 FROM sentences WHERE sentences.key = embeddings.key)"
-                " AND EXISTS (SELECT 1 FROM chunks WHERE embedding_key = embeddings.key)"
-                " ORDER BY key LIMIT ?",
+                f" FROM embeddings WHERE key > ? AND {WAITING} ORDER BY key LIMIT ?",
                 after,
                 limit,
             )  # type: ignore[return-value]
@@ -56,13 +58,15 @@ class CatalogSentences(CatalogChecking):
             )
 
     def num_without_sentences(self) -> int:
-        """How many embeddings wait for their sentences."""
+        """How many embeddings that chunks use wait for their sentences."""
         with self.snapshot():
-            (total,) = self._rows("SELECT COUNT(*) FROM embeddings")[0]
             if not self._has_sentences():
-                return int(total)
+                return int(self._rows("SELECT COUNT(DISTINCT embedding_key) FROM chunks")[0][0])
+            (total,) = self._rows("SELECT COUNT(*) FROM embeddings")[0]
             (done,) = self._rows("SELECT COUNT(*) FROM sentences")[0]
-        return int(total) - int(done)
+            if total == done:  # the usual case, and soon told
+                return 0
+            return int(self._rows(f"SELECT COUNT(*) FROM embeddings WHERE {WAITING}")[0][0])
 
     def _has_sentences(self) -> bool:
         """Whether a writer that knows of sentences was here."""

@@ -166,7 +166,10 @@ def watch(
         raise typer.BadParameter("Name folders or a --collection, not both.")
     services = [
         Service(
-            one.settings, output.say, roots=[*(folders or ()), *one.folders], with_generator=False
+            one.settings.model_copy(update={"reranker": "none"}),  # nothing is asked
+            output.say,
+            roots=[*(folders or ()), *one.folders],
+            with_generator=False,
         )
         for one in _chosen(index, collection)
     ]

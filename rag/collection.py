@@ -92,6 +92,7 @@ def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> I
         generator = parts.open_generator(settings, say) if with_generator else None
         if generator is not None:
             opened.callback(generator.close)
+        reranker = parts.open_reranker(settings, say)
         yield Footnote(
             Federation(found),
             encoder,
@@ -100,4 +101,6 @@ def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> I
             context_tokens=parts.context_tokens(settings) if generator else None,
             max_answer_tokens=settings.max_answer_tokens,
             temperature=settings.temperature,
+            reranker=reranker,
+            rewrites=generator is not None and parts.rewrites_by_model(settings),
         )

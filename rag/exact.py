@@ -136,7 +136,8 @@ def _kept(hits: Sequence[Hit], held: Sequence[int], indexes: Indexes) -> list[Hi
     known = {hit.chunk.chunk_id for hit in hits}
     others = [i for i in held if i not in known]
     chunks = indexes.catalog.chunks_by_ids(others)
-    return _numbered([*kept, *((chunks[i], 0.0) for i in others if i in chunks)])
+    last = min((score for _, score in kept), default=0.0)
+    return _numbered([*kept, *((chunks[i], last) for i in others if i in chunks)])
 
 
 def _lifted(

@@ -30,7 +30,7 @@ class Federation:
 
     Documents and chunks are renumbered: number n of part p out of q is n * q + p. `catalog` knows
     them by these numbers. How much a similarity means is measured on all parts together, so that
-    their scores can be compared.
+    their scores can be compared; what words add counts within a part.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -86,7 +86,7 @@ class Federation:
             )
             order = [(self._renumbered(hit.chunk, number), hit.score) for hit in hits]
             found.append((used, order, [*lacks, *said]))
-            holding.append(has_phrases)
+            holding.append(has_phrases and mode != "dense")
         kept = [one for one, holds in zip(found, holding, strict=True) if holds or not any(holding)]
         notes.update((note, None) for _, _, said in kept for note in said)
         return [used for used, _, _ in kept], [order for _, order, _ in kept]
@@ -107,11 +107,13 @@ def _joined(found: Sequence[Ranked], used: Sequence[Mode]) -> Ranked:
 
 def _joined_scales(several: Sequence[Mapping[str, Scale]]) -> dict[str, Scale]:
     """What the chunks of each language have in common in all parts together."""
-    languages = {language for scales in several for language in scales}
-    return {
+    found = {
         language: Scale.joined([scales[language] for scales in several if language in scales])
-        for language in languages
+        for language in {language for scales in several for language in scales}
     }
+    if "" in found:  # a few chunks of any language say nothing by themselves
+        found[""] = Scale.joined([scale for scales in several for scale in scales.values()])
+    return found
 
 
 class _Catalogs:

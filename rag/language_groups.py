@@ -113,5 +113,5 @@ class LanguageGroups:
 
     def _measure(self, ids: IdSet) -> Scale:
         all_ids = ids.ids()
-        sample = all_ids[:: max(1, len(all_ids) // SAMPLED_CHUNKS)]
+        sample = all_ids[:: -(-len(all_ids) // SAMPLED_CHUNKS)]
         return Scale.of(self._catalog.vectors(sample.tolist()), len(all_ids))

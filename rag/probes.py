@@ -213,6 +213,7 @@ PROBES = {
         "กฎข้อนี้กำหนดอะไรไว้?",
     ),
 }
+OTHER = ""
 LIKELY_LANGUAGES = ("en", "zh")  # stand for a language without probes
 
 
@@ -226,13 +227,14 @@ class Probes:
 
     def mean(self, language: str) -> Vectors:
         """(d,), not of unit length: the longer, the more alike are the language's questions."""
+        language = language if language in PROBES else OTHER
         with self._lock:
             if language not in self._means:
                 self._means[language] = self._make_mean(language)
             return self._means[language]
 
     def _make_mean(self, language: str) -> Vectors:
-        languages = (language,) if language in PROBES else LIKELY_LANGUAGES
+        languages = LIKELY_LANGUAGES if language == OTHER else (language,)
         questions = [question for one in languages for question in PROBES[one]]
         mean: Vectors = self._encoder.encode_queries(questions).mean(axis=0)
         return mean

@@ -70,6 +70,7 @@ class Reranker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.num_candidates = num_candidates
+        self.num_left_out = 0  # searches that kept their own order
         self._scorer = scorer
         self._budget_s = budget_ms / 1000
         self._clock = clock
@@ -88,9 +89,7 @@ class Reranker:
             return unchanged, ()
         try:
             scores = self._score(query, [passage_text(chunk) for chunk, _ in candidates])
-        except (
-            Exception
-        ) as error:  # out of memory, most likely: the search has its hits all the same
+        except Exception as error:  # no memory, most likely: the hits stand all the same
             log.warning("The reranker %s failed.", self._scorer.name, exc_info=True)
             return unchanged, (f"{self._left_out()}: it failed ({error}).",)
         if scores is None:
@@ -102,6 +101,7 @@ class Reranker:
         return [(candidates[i][0], scores[i]) for i in order[:top_k]], ()
 
     def _left_out(self) -> str:
+        self.num_left_out += 1
         return (
             f"Passages stand in the order of the search, without the reranker {self._scorer.name}"
         )

@@ -148,9 +148,9 @@ class Retriever:
     ) -> Ranked:
         """More chunks than asked for, with their scores, best first; copies are among them.
 
-        Scores are standard deviations of meaning, with what words add. Several indexes' can be
-        compared if they are measured with the same `scales`, by language. In the lexical mode
-        they are BM25's.
+        Scores are standard deviations of meaning, with what words add. The best of several indexes
+        can be compared if they are measured with the same `scales`, by language. In the lexical
+        mode scores are BM25's.
         """
         words = " ".join(asked) if mode != "dense" else ""
         search = _Asked(None, words, where, timings)
@@ -175,20 +175,29 @@ class Retriever:
             self._indexes.catch_up()
             reached, num_changes = min(self._indexes.dense.sequence, lexical.sequence), 0
         groups = self._languages.current() if asked.queries is not None else []
-        k += num_changes  # as many of what is found may be gone
+        num_gone = len(catalog.changes_since(reached)[1]) if num_changes else 0
         allowed = self._allowed(asked)
-        near = self._search_dense(asked, k, groups, allowed)
-        worded = self._search_words(asked, k, near, allowed)
+        near = self._search_dense(asked, k + num_gone, groups, allowed)
+        worded = self._search_words(asked, k + num_gone, near, allowed)
         with catalog.snapshot(), asked.timings.measure("catalog"):
             added = catalog.changes_since(reached)[0][-MAX_TAIL_CHANGES:]
             if added and asked.queries is not None:
-                late = merge([], dense_hits(catalog, added, asked.queries))
-                near += [chunk_id for chunk_id, _ in late[:k]]
+                near += self._late(asked.queries, k, added)
             if added and asked.words:
-                worded |= dict(lexical_hits(catalog, lexical, added, asked.words))
+                late = merge([], lexical_hits(catalog, lexical, added, asked.words))
+                kept = {chunk_id for chunk_id, _ in late[:k]}.union(near)
+                worded |= {chunk_id: score for chunk_id, score in late if chunk_id in kept}
             ids = _among(self._allowed(asked), [*near, *worded])  # again: what came, what moved
             chunks = list(catalog.chunks_by_ids(ids).values())
             return self._in_order(asked, chunks, worded, groups, k)
+
+    def _late(self, queries: Vectors, k: int, added: Sequence[int]) -> list[int]:
+        """The nearest of each language among the chunks that the index does not have yet."""
+        catalog, found = self._indexes.catalog, list[int]()
+        for ids in catalog.chunk_ids_by_language(added).values():
+            hits = merge([], dense_hits(catalog, ids.tolist(), queries))
+            found += [chunk_id for chunk_id, _ in hits[:k]]
+        return found
 
     def _allowed(self, asked: _Asked) -> Allowed | None:
         """None where all is allowed."""

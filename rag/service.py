@@ -85,7 +85,7 @@ class Service:
             waiting["generator"] = "loading the language model"
         self._readiness = Readiness(self._lock, waiting)
         self._stop = threading.Event()
-        self._refining = Refining(self._stop)
+        self._refining = Refining(self._stop, say)
         self._problem = ""
         self._threads: list[threading.Thread] = []
         self._said: set[str] = set()  # by the last sync: a failed file is named once

@@ -13,7 +13,7 @@ from rag.indexes import Indexes
 from rag.pipeline import Footnote
 from rag.retriever import NO_ENCODER, Retriever
 from rag.types import Chunk
-from rag.where import MODES, Where
+from rag.where import MODES, Mode, Where
 
 ENCODER = WordEncoder()
 PUMPS = [f"The pump number {n} has {'valve ' * n}inside." for n in range(1, 10)]
@@ -90,6 +90,16 @@ def test_no_language_crowds_out_another(tmp_path: Path, three: list[Indexes]) ->
         put(other, "zh", CATS, "zh")
         hits = federation(three[0], other).find("pump valve inside", 6).hits
         assert {hit.chunk.path.split("/")[1] for hit in hits} == {"pumps", "zh"}
+
+
+@pytest.mark.parametrize("mode", ["dense", "hybrid"])
+def test_a_small_collection_with_the_answer_is_not_crowded_out(
+    tmp_path: Path, three: list[Indexes], mode: Mode
+) -> None:
+    with Indexes(tmp_path / "d", dimension=ENCODER.dimension, read_only=False) as small:
+        put(small, "small", ["The turbine in Bremen hums.", "Bread is baked here."])
+        hits = federation(three[2], small).find("turbine in Bremen", 5, mode=mode).hits
+        assert hits[0].chunk.text == "The turbine in Bremen hums."
 
 
 def test_without_the_encoder_words_are_searched_and_it_is_said_once(three: list[Indexes]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Turns(threading.Event):
 def test_new_chunks_are_refined_unless_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docs, left, calls = tmp_path / "docs", list[int](), list[int]()
+    docs, left, calls, lines = tmp_path / "docs", list[int](), list[int](), list[str]()
     docs.mkdir()
     real = refining.refine
     monkeypatch.setattr(
@@ -52,11 +53,27 @@ def test_new_chunks_are_refined_unless_paused(
 
         add("a.txt")
         stop = Turns(None, count, lambda: add("b.txt"), count)
-        Refining(stop).run(lambda: (indexes, ENCODER))
+        Refining(stop, lines.append).run(lambda: (indexes, ENCODER))
         assert left == [0, 0] and calls == [1, 1]  # an unchanged index is not looked through
         add("c.txt")
-        paused = Refining(Turns(None, count))
+        paused = Refining(Turns(None, count), lines.append)
         with paused.paused():
             paused.run(lambda: (indexes, ENCODER))
         assert left[-1] == 1
-        Refining(Turns(None)).run(lambda: None)
+        Refining(Turns(None), lines.append).run(lambda: None)
+
+
+def test_what_goes_wrong_is_said_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, tries = list[str](), list[int]()
+
+    def fail(*given: object, **named: object) -> int:
+        tries.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(refining, "refine", fail)
+    with Indexes(tmp_path / "index", dimension=ENCODER.dimension, read_only=False) as indexes:
+        Refining(Turns(None, None, None), lines.append).run(lambda: (indexes, ENCODER))
+    (line,) = lines
+    assert len(tries) == 3 and line.startswith("Sentences are not encoded") and "full" in line

@@ -94,6 +94,11 @@ def evaluate(
                         top_k=settings.top_k,
                     ),
                 )
+    if reranker is not None and reranker.num_left_out:
+        output.say(
+            f"{configuration.name}: {reranker.num_left_out} searches were not reranked in time, "
+            "and count as they were found. Raise reranker_ms to measure the reranker itself."
+        )
 
 
 def make_search(
