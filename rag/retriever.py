@@ -11,7 +11,6 @@ from rag.catalog import Catalog
 from rag.encoder import Encoder, Vectors
 from rag.exact import apply_literals
 from rag.filters import Allowed, Filters
-from rag.id_set import IdSet
 from rag.indexes import Indexes
 from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
@@ -230,7 +229,7 @@ class Retriever:
             ids = None if allowed is None else allowed.ids
             found = dict(lexical.search(asked.words, k, ids, asked.where.languages))
             if len(found) == k and (others := set(near) - found.keys()):
-                found |= dict(lexical.search(asked.words, len(others), IdSet(others)))
+                found |= lexical.scores_of(asked.words, others)
         return found
 
     def _in_order(

@@ -49,6 +49,9 @@ def test_scores_are_the_closed_form(query: str) -> None:
     found = index.search(query, 10)
     assert [i for i, _ in found] == sorted(expected, key=lambda i: (-expected[i], i))
     assert dict(found) == pytest.approx(expected, rel=1e-4)
+    some = {i: score for i, score in found if i in (2, 3, 5)}
+    assert index.scores_of(query, [2, 3, 5, 99]) == pytest.approx(some)
+    assert index.scores_of(query, []) == index.scores_of(" ", [2]) == {}
     allowed = {2, 3, 99}
     filtered = index.search(query, 10, allowed)  # the filter changes no score
     assert dict(filtered) == pytest.approx({i: s for i, s in expected.items() if i in allowed})
@@ -186,3 +189,22 @@ def test_languages_narrow_too(max_fetched: int, monkeypatch: pytest.MonkeyPatch)
         narrow = [hit for hit in kept if hit[0] % 4 == 0]
         assert index.search("pump valve", 1000, few, languages) == narrow
     assert index.search("pump", 9, languages=["fr"]) == []
+
+
+def test_english_endings_do_not_matter_but_are_kept() -> None:
+    index = LexicalIndex(None)
+    fill(index, {1: "The studies of running engines", 2: "a study", 3: "他研究发动机"})
+    assert [i for i, _ in index.search("study engine runs", 5)] == [1, 2]
+    assert index.count("studies") == index.count("study") == 1 and index.count("studi") == 0
+    assert index.vocabulary("stud", 5) == [("studies", 1), ("study", 1)]
+    assert index.search("研究", 5)[0][0] == 3
+
+
+def test_an_index_by_other_rules_is_refused_and_told_to_be_deleted(tmp_path: Path) -> None:
+    index = LexicalIndex(tmp_path)
+    fill(index, CORPUS)
+    index.close()
+    file = tmp_path / lexical.SEQUENCE_FILE
+    file.write_text(file.read_text().replace(f": {lexical.FORMAT_VERSION},", ": 1,"))
+    with pytest.raises(IndexStateError, match=r"format is 1.*delete it"):
+        LexicalIndex(tmp_path)
