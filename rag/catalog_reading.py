@@ -67,6 +67,14 @@ class CatalogReading(CatalogFile):
         rows = self._rows(f"{SELECT_CHUNK} WHERE c.document_id = ? ORDER BY ordinal", document_id)
         return [_stored_chunk(row) for row in rows]
 
+    def documents_of(self, chunk_ids: Iterable[int], at_least: int) -> Ids:
+        """The documents that (still) hold so many of the chunks."""
+        sql = (
+            f"SELECT document_id FROM chunks WHERE chunk_id {AMONG}"
+            " GROUP BY document_id HAVING COUNT(*) >= ?"
+        )
+        return self._ids(sql, id_list(chunk_ids), at_least)
+
     def live_chunk_ids(self) -> Ids:
         """All chunk ids, ascending."""
         return np.sort(self._ids("SELECT chunk_id FROM chunks"))

@@ -23,6 +23,7 @@ FOREIGN_SHIFT = 0.6  # where they are in another
 SENTENCE_WEIGHT = 0.6  # of the best sentence, against 1 of the whole chunk
 WORD_WEIGHT = 5.0  # standard deviations that a full match of the words is worth
 PRIOR_CHUNKS = 8  # so much the whole index counts in a group's own statistics
+NAME_WEIGHT = 2.0  # that a document is worth which is about all that the question names
 MIN_DEVIATION = 0.01  # of similarities; a handful of chunks may have none
 
 Scores = npt.NDArray[np.float64]

@@ -15,8 +15,9 @@ from rag.indexes import Indexes
 from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
 from rag.literals import Literals, find_literals
+from rag.naming import named_shares
 from rag.probes import Probes
-from rag.ranking import Scale, Scores, fuse, shifted, similarities
+from rag.ranking import NAME_WEIGHT, Scale, Scores, fuse, shifted, similarities
 from rag.spelling import with_respellings
 from rag.tail import MAX_TAIL_CHANGES, dense_hits, lexical_hits, merge
 from rag.timings import Timings
@@ -42,6 +43,7 @@ class _Asked:
     take the place of the index's own.
     """
 
+    texts: Sequence[str]
     queries: Vectors | None
     words: str
     where: Where
@@ -152,13 +154,13 @@ class Retriever:
         mode scores are BM25's.
         """
         words = " ".join(asked) if mode != "dense" else ""
-        search = _Asked(None, words, where, timings)
+        search = _Asked(asked, None, words, where, timings)
         if self._encoder is not None and self._probes is not None and mode != "lexical":
             with timings.measure("encode"):
                 languages = tuple(map(detect_language, asked))
                 means = np.stack([self._probes.mean(language) for language in languages])
                 queries = self._encoder.encode_queries(asked)
-            search = _Asked(queries, words, where, timings, languages, means, scales or {})
+            search = _Asked(asked, queries, words, where, timings, languages, means, scales or {})
         return self._find(search, max(MIN_FETCHED, OVERFETCH * top_k))
 
     def _find(self, asked: _Asked, k: int) -> Ranked:
@@ -253,6 +255,11 @@ class Retriever:
             best = [chunks[i].chunk_id for i in np.argsort(-scores, kind="stable")[:num_refined]]
             known = self._indexes.catalog.sentence_vectors(best, self._indexes.dimension)
             scores = compared.scores(matched, known)
+            if asked.words:
+                scores = scores + NAME_WEIGHT * named_shares(
+                    asked.texts, asked.languages[0], chunks, self._indexes.catalog,
+                    self._indexes.lexical,
+                )  # fmt: skip
         order = sorted(range(len(chunks)), key=lambda i: (-scores[i], chunks[i].chunk_id))
         return [(chunks[i], float(scores[i])) for i in order]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.readers.builder import DocumentBuilder
+from ingest.readers.titles import document_title
 from ingest.readers.xml_tree import local_name, parse_xml
 from rag.errors import ReadError
 from rag.types import Document
@@ -37,7 +38,7 @@ def read_odt(path: Path) -> Document:
     walker = _Walker(builder, styles)
     for child in body:
         walker.add(child)
-    return builder.build(title or path.stem)
+    return builder.build(document_title(title, path))
 
 
 def read_odp(path: Path) -> Document:
@@ -55,7 +56,7 @@ def read_odp(path: Path) -> Document:
                 builder.add_heading(1, " ".join(texts))
             else:
                 walker.add(shape)
-    return builder.build(title or path.stem)
+    return builder.build(document_title(title, path))
 
 
 def _reading_rank(shape: Any) -> int:
@@ -73,7 +74,7 @@ def read_ods(path: Path) -> Document:
             continue
         builder.add_heading(1, sheet.get(f"{_TABLE}name", ""))
         builder.add_rows(_numbered_rows(sheet))
-    return builder.build(title or path.stem)
+    return builder.build(document_title(title, path))
 
 
 def _open(path: Path) -> tuple[Any, str, dict[str | None, str]]:

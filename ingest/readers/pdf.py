@@ -19,6 +19,7 @@ from ingest.readers.pdf_order import in_reading_order
 from ingest.readers.pdf_rules import Grid, page_grids, places_across, with_ruled_tables
 from ingest.readers.pdf_running import Items, squeezed, without_running
 from ingest.readers.pdf_tables import Table, with_tables
+from ingest.readers.titles import document_title
 from rag.errors import ReadError
 from rag.types import Document
 
@@ -44,7 +45,7 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
         require_ocr(path, options)
         message = f"{path}: no text on its pages, nor in their pictures; scan it sharper"
         raise ReadError("notext", message)
-    return _build(without_running(read), outline).build(title or path.stem)
+    return _build(without_running(read), outline).build(document_title(title, path))
 
 
 def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool) -> Items | None:

@@ -13,6 +13,7 @@ from typing import Any
 from ingest.readers.builder import DocumentBuilder
 from ingest.readers.number_formats import format_value
 from ingest.readers.sheet_extras import SheetExtras
+from ingest.readers.titles import document_title
 from rag.types import Document
 
 LOOK_AHEAD = 20  # rows in which a table shows its width
@@ -49,7 +50,7 @@ def read_xlsx(path: Path) -> Document:
                 extras.add(builder, sheet.title, heading=first is None)
             for name in extras.chart_sheets([sheet.title for sheet in workbook.worksheets]):
                 extras.add(builder, name, heading=True)
-            title = workbook.properties.title or path.stem
+            title = document_title(workbook.properties.title or "", path)
         finally:
             extras.close()
             workbook.close()

@@ -11,6 +11,7 @@ from ingest.readers.builder import DocumentBuilder
 from ingest.readers.charts import add_chart
 from ingest.readers.formulas import formula_text
 from ingest.readers.remarks import names_by_id, slide_remarks
+from ingest.readers.titles import document_title
 from ingest.readers.xml_tree import local_name, parse_xml
 from rag.types import Document
 
@@ -42,7 +43,7 @@ def read_pptx(path: Path) -> Document:
         for tree in _related(slide.part, ("comments",)):
             for line in slide_remarks(tree, authors):
                 builder.add_paragraph(line)
-    return builder.build(presentation.core_properties.title.strip() or path.stem)
+    return builder.build(document_title(presentation.core_properties.title, path))
 
 
 def _related(part: Any, kinds: tuple[str, ...]) -> Iterator[Any]:

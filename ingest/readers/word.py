@@ -12,6 +12,7 @@ from ingest.readers.charts import add_chart
 from ingest.readers.formulas import formula_text
 from ingest.readers.ooxml import Package
 from ingest.readers.remarks import remark
+from ingest.readers.titles import document_title
 from ingest.readers.word_styles import Numbering, Style, W, outline_level, read_styles, value
 from ingest.readers.xml_tree import local_name
 from rag.types import Document
@@ -40,7 +41,7 @@ def read_docx(path: Path) -> Document:
         builder = DocumentBuilder()
         walker = _Walker(builder, package)
         walker.add_body()
-        return builder.build(walker.title or package.title() or path.stem)
+        return builder.build(walker.title or document_title(package.title(), path))
 
 
 class _Walker:
