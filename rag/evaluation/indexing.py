@@ -121,14 +121,23 @@ def open_folder_index(
     store: Path, root: Path, settings: Settings, encoder: RememberingEncoder
 ) -> Iterator[Indexes]:
     """The index of a folder of files below `store`, brought up to date; opened read-only."""
-    root = root.resolve()
-    named = hashlib.sha256(str(root).encode()).hexdigest()[:12]
+    with open_folders_index(store, [root], settings, encoder) as indexes:
+        yield indexes
+
+
+@contextmanager
+def open_folders_index(
+    store: Path, roots: Sequence[Path], settings: Settings, encoder: RememberingEncoder
+) -> Iterator[Indexes]:
+    """The same of several folders together."""
+    roots = [root.expanduser().resolve() for root in roots]
+    named = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:12]
     settings = _at(settings, store / f"{named}-{_maker_digest(settings, encoder)}")
     with (
         parts.open_indexes(settings, encoder.dimension, read_only=False, say=output.say) as indexes,
         output.sync_progress() as progress,
     ):
-        report = folders.run_sync(indexes, encoder, [root], settings, progress)
+        report = folders.run_sync(indexes, encoder, roots, settings, progress)
         if settings.sentence_vectors:
             refine(indexes.catalog, encoder)
     for failure in report.failed:
