@@ -52,13 +52,14 @@ def print_results(
         row += [f"{figures[name]:.4f}" for name in NAMES]
         row += [f"{figures['p50_ms']:.1f}", f"{figures['p95_ms']:.1f}"]
         if any(against):
-            row.append(_difference_text(found[MAIN_MEASURE]) if found else "")
+            row.append(difference_text(found[MAIN_MEASURE]) if found else "")
         table.add_row(*row)
     width = None if out.isatty() else 200
     Console(file=out, markup=False, highlight=False, width=width).print(table)
 
 
-def _difference_text(one: Difference) -> str:
+def difference_text(one: Difference) -> str:
+    """The mean, its interval and p on a line, and whether it may be chance."""
     sign = "" if one.p_value < 0.05 else " (may be chance)"
     p_value = "<0.001" if one.p_value < 0.001 else f"{one.p_value:.3f}"
     return f"{one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}] {p_value}{sign}"
