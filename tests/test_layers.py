@@ -14,6 +14,7 @@ ROOT_MODULES = {
     "app",
     "rag.cli",
     "rag.cli_options",
+    "rag.cli_making",
     "rag.cli_questions",
     "rag.cli_tune",
     "rag.collection",
