@@ -200,8 +200,8 @@ def chat(
     ] = None,
     collection: CollectionOption = None,
     index: IndexOption = None,
-    host: Annotated[str | None, typer.Option(help="Where to listen [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes any free port [8000].")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes any free port (8000).")] = None,
     follow: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the folder.")] = True,
 ) -> None:
     """Serve the chat page, and keep the index up to date meanwhile.

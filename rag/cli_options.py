@@ -19,7 +19,7 @@ EXIT_INTERRUPTED = 130
 
 IndexOption = Annotated[
     Path | None,
-    typer.Option("--index", help="The folder of the index [default: .footnote, FOOTNOTE_INDEX]."),
+    typer.Option("--index", help="The folder of the index (.footnote, or FOOTNOTE_INDEX)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 CollectionOption = Annotated[
