@@ -31,7 +31,7 @@ UNANSWERABLE_SHARE = 5  # one for so many that are answered
 
 def questions(
     folder: Annotated[
-        Path | None, typer.Argument(help="Documents [default: those of the index].")
+        Path | None, typer.Argument(help="Documents; those of the index if left out.")
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Questions with an answer.")] = 50,
     out: Annotated[Path, typer.Option("--out", help="Where to write.")] = DEFAULT_QUESTIONS,
