@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import closing
 
 from rag.generate import Generator
+from rag.generate.first_line import first_line
 from rag.language import detect_language, language_name
 from rag.literals import find_literals, normalized
 from rag.numbers import digits_in
@@ -55,18 +55,8 @@ def rewrite(question: str, history: Sequence[Message], generator: Generator) -> 
     Raises GenerationError if the model fails.
     """
     prompt = build_rewriting(question, history)
-    room = generator.max_model_len - generator.count_chat_tokens(prompt)
-    if room < MAX_TOKENS:
-        return ""
-    text = ""
-    with closing(generator.generate(prompt, max_tokens=MAX_TOKENS)) as generation:
-        for piece in generation:
-            text += piece
-            if "\n" in text.strip() or len(text) > MAX_CHARACTERS:
-                break
-        is_cut = generation.finish_reason == "length" or len(text) > MAX_CHARACTERS
-    lines = text.strip().splitlines()
-    rewritten = _LABEL.sub("", lines[0].strip()).strip() if lines and not is_cut else ""
+    line = first_line(generator, prompt, max_tokens=MAX_TOKENS, max_characters=MAX_CHARACTERS)
+    rewritten = _LABEL.sub("", line).strip()
     return rewritten if is_faithful(rewritten, question, history) else ""
 
 

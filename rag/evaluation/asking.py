@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import closing
 from difflib import SequenceMatcher
 
 from rag.evaluation.sampling import Evidence
 from rag.generate import Generator
+from rag.generate.first_line import first_line
 from rag.language import detect_language, language_name
 from rag.types import Message
 from rag.words import tokenize
@@ -77,17 +77,8 @@ _PRONOUN = re.compile(
 def ask_about(evidence: Evidence, generator: Generator, *, answerable: bool = True) -> str:
     """One question on a line, or "" where the model wrote none. GenerationError if it fails."""
     prompt = build_prompt(evidence, answerable=answerable)
-    if generator.count_chat_tokens(prompt) + MAX_TOKENS > generator.max_model_len:
-        return ""
-    text = ""
-    with closing(generator.generate(prompt, max_tokens=MAX_TOKENS)) as generation:
-        for piece in generation:
-            text += piece
-            if "\n" in text.strip() or len(text) > MAX_CHARACTERS:
-                break
-        is_cut = generation.finish_reason == "length"
-    lines = text.strip().splitlines()
-    return "" if is_cut or not lines else _LABEL.sub("", lines[0].strip()).strip(" \"'“”「」*")
+    line = first_line(generator, prompt, max_tokens=MAX_TOKENS, max_characters=MAX_CHARACTERS)
+    return _LABEL.sub("", line).strip(" \"'“”「」*")
 
 
 def build_prompt(evidence: Evidence, *, answerable: bool = True) -> list[Message]:
