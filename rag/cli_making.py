@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rag.indexes import Indexes
 
 DEFAULT_QUESTIONS = Path("footnote-questions")
-SECONDS_PER_QUESTION = 15  # with the packaged model on 2 cores; those left out are counted in
+SECONDS_PER_QUESTION = 5  # with the packaged model on 2 cores; those left out are counted in
 MAX_ATTEMPTS = 6  # for each question that is wanted
 MIN_UNANSWERABLE = 2
 UNANSWERABLE_SHARE = 5  # one for so many that are answered

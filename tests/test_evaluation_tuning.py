@@ -48,8 +48,9 @@ def test_candidates_differ_from_the_present_settings() -> None:
         "chunk_tokens = 128", "chunk_tokens = 512", "top_k = 20", "sentence_vectors = false",
         'mode = "dense"', 'mode = "lexical"',
     ]  # fmt: skip
-    few = candidates(Settings(chunk_tokens=100, sentence_vectors=False), 128)
+    few = candidates(Settings(chunk_tokens=100, sentence_vectors=False), 100)
     assert not any("chunk_tokens" in one for one in few)
+    assert {"chunk_tokens": 510} in candidates(SETTINGS, 510)  # all that the encoder reads
     assert {"sentence_vectors": True} in few
 
 

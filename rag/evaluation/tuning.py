@@ -74,8 +74,9 @@ class Tuning:
 
 def candidates(settings: Settings, max_tokens: int) -> list[Changes]:
     """Single changes that are worth a try; `max_tokens` is what the encoder reads."""
-    sizes = (settings.chunk_tokens // 2, settings.chunk_tokens * 2)
-    fit = [size for size in sizes if MIN_CHUNK_TOKENS <= size <= max_tokens]
+    present = min(settings.chunk_tokens, max_tokens)
+    sizes = (present // 2, min(present * 2, max_tokens))
+    fit = [size for size in sizes if size >= MIN_CHUNK_TOKENS and size != present]
     return [
         *({"chunk_tokens": size} for size in fit),
         {"top_k": settings.top_k * 2},
