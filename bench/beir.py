@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from rag.evaluation.datasets import read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +21,17 @@ class Collection:
 
 
 def read_collection(folder: Path) -> Collection:
-    """corpus.jsonl, queries.jsonl, qrels/test.tsv; queries without a judgement are left out."""
-    corpus = _lines(folder / "corpus.jsonl")
-    places = {str(row["_id"]): place for place, row in enumerate(corpus)}
-    judged: dict[str, dict[int, float]] = {}
-    with (folder / "qrels" / "test.tsv").open(encoding="utf-8", newline="") as stream:
-        for query, document, grade in list(csv.reader(stream, delimiter="\t"))[1:]:
-            if float(grade) > 0:
-                judged.setdefault(query, {})[places[document]] = float(grade)
-    queries = [row for row in _lines(folder / "queries.jsonl") if str(row["_id"]) in judged]
+    """A collection by positions instead of ids; queries without a judgement are left out."""
+    dataset = read_dataset(folder)
+    places = {number: place for place, number in enumerate(dataset.documents)}
     return Collection(
-        [f"{row.get('title') or ''}\n{row['text']}".strip() for row in corpus],
-        [row["text"] for row in queries],
-        [judged[str(row["_id"])] for row in queries],
+        [f"{one.title}\n{one.text}".strip() for one in dataset.documents.values()],
+        list(dataset.queries.values()),
+        [
+            {places[number]: float(grade) for number, grade in dataset.qrels[query].items()}
+            for query in dataset.queries
+        ],
     )
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 def ndcg_at_10(scores: npt.NDArray[np.float32], relevant: list[dict[int, float]]) -> list[float]:

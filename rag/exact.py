@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.id_set import IdSet, id_array
+from rag.hits import as_hits
+from rag.id_set import IdSet, among
 from rag.indexes import Indexes
 from rag.lexical import LexicalIndex
 from rag.literals import Literals, literal_pattern, normalized
 from rag.tail import MAX_TAIL_CHANGES
-from rag.types import Hit, StoredChunk
+from rag.types import Hit
 from rag.words import tokenize
 
 MAX_READ = 2000  # chunks for a literal, best by words first
@@ -59,7 +60,7 @@ def chunks_holding(
     reached = lexical.sequence
     found = _candidates(literals, lexical)
     added = catalog.changes_since(reached)[0][-MAX_TAIL_CHANGES:]
-    candidates = _among(allowed, list(dict.fromkeys([*known, *added, *found])))
+    candidates = among(allowed, list(dict.fromkeys([*known, *added, *found])))
     first = len(set(known) | set(added))
     held: set[int] = set()
     num_read = 0
@@ -122,13 +123,6 @@ def apply_literals(
     return list(hits), [f"{where} {quoted}; searched by meaning"], False
 
 
-def _among(allowed: IdSet | None, ids: list[int]) -> list[int]:
-    if allowed is None:
-        return ids
-    is_allowed = allowed.contains(id_array(ids))
-    return [i for i, is_member in zip(ids, is_allowed, strict=True) if is_member]
-
-
 def _kept(hits: Sequence[Hit], held: Sequence[int], indexes: Indexes) -> list[Hit]:
     """The hits among those held, in their order, then the others that are held."""
     wanted = set(held)
@@ -137,7 +131,7 @@ def _kept(hits: Sequence[Hit], held: Sequence[int], indexes: Indexes) -> list[Hi
     others = [i for i in held if i not in known]
     chunks = indexes.catalog.chunks_by_ids(others)
     last = min((score for _, score in kept), default=0.0)
-    return _numbered([*kept, *((chunks[i], last) for i in others if i in chunks)])
+    return as_hits([*kept, *((chunks[i], last) for i in others if i in chunks)])
 
 
 def _lifted(
@@ -166,7 +160,7 @@ def _lifted(
     best = hits[0].score if hits else 0.0
     lifted = [(known[i], best) for i in first if i in known]
     rest = [(hit.chunk, hit.score) for hit in hits if hit.chunk.chunk_id not in first]
-    return _numbered([*lifted, *rest])
+    return as_hits([*lifted, *rest])
 
 
 def _with_rare_name(
@@ -192,13 +186,4 @@ def _with_rare_name(
         return hits
     kept = [(hit.chunk, hit.score) for hit in hits if hit.chunk is not chunk]
     score = kept[FEW - 1][1] if len(kept) >= FEW else 0.0
-    return _numbered([*kept[: FEW - 1], (chunk, score), *kept[FEW - 1 :]])
-
-
-def _numbered(scored: Sequence[tuple[StoredChunk, float]]) -> list[Hit]:
-    """Hits with their ranks; of chunks with the same text the first."""
-    first = {" ".join(chunk.text.split()): (chunk, score) for chunk, score in reversed(scored)}
-    kept = [
-        (chunk, score) for chunk, score in scored if first[" ".join(chunk.text.split())][0] is chunk
-    ]
-    return [Hit(rank, score, chunk) for rank, (chunk, score) in enumerate(kept, start=1)]
+    return as_hits([*kept[: FEW - 1], (chunk, score), *kept[FEW - 1 :]])

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from rag.catalog import Catalog
+from rag.hits import Ranked, as_hits
 from rag.indexes import Indexes
 from rag.literals import Literals, find_literals
 from rag.ranking import Scale
-from rag.retriever import EVERYTHING, Ranked, Retriever, as_hits
+from rag.retriever import EVERYTHING, Retriever
 from rag.timings import Timings
 from rag.types import Found, Hit, StoredChunk
 from rag.where import Mode, Where, check_mode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,3 +100,11 @@ def id_array(ids: Iterable[int]) -> Ids:
     if not isinstance(ids, np.ndarray):
         ids = np.fromiter((int(chunk_id) for chunk_id in ids), dtype=np.int64)
     return np.ascontiguousarray(ids, dtype=np.int64)
+
+
+def among(allowed: IdSet | None, ids: Sequence[int]) -> list[int]:
+    """Those of the ids that are allowed, in their order; all if `allowed` is None."""
+    if allowed is None:
+        return list(ids)
+    is_allowed = allowed.contains(id_array(ids))
+    return [i for i, is_member in zip(ids, is_allowed, strict=True) if is_member]

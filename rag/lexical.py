@@ -210,11 +210,11 @@ class LexicalIndex:
         wanted = self._both(self._any_of("body", words), among)
         return dict(self._hits(self._index.searcher(), wanted, len(ids)))
 
-    def _any_of(self, field: str, terms: Sequence[str]) -> Any:
+    def _any_of(self, field: str, terms: Sequence[str], at_least: int = 1) -> Any:
         maker, should = self._tantivy.Query, self._tantivy.Occur.Should
         kind = "freq" if field == "body" else "basic"
         queries = [maker.term_query(self._schema, field, term, kind) for term in terms]
-        return maker.boolean_query([(should, query) for query in queries])
+        return maker.boolean_query([(should, query) for query in queries], at_least)
 
     def _both(self, wanted: Any, narrowing: Any) -> Any:
         must = self._tantivy.Occur.Must
@@ -264,11 +264,7 @@ class LexicalIndex:
         once = list(dict.fromkeys(terms))
         if not once:
             return []
-        maker, should = self._tantivy.Query, self._tantivy.Occur.Should
-        queries = [maker.term_query(self._schema, "body", term, "freq") for term in once]
-        wanted = maker.boolean_query(
-            [(should, query) for query in queries], max(1, len(once) - missing)
-        )
+        wanted = self._any_of("body", once, max(1, len(once) - missing))
         return [chunk_id for chunk_id, _ in self._hits(self._index.searcher(), wanted, limit)]
 
     def count(self, word: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,8 @@ from rag.catalog import Catalog
 from rag.encoder import Encoder, Vectors
 from rag.exact import apply_literals
 from rag.filters import Allowed, Filters
+from rag.hits import Ranked, as_hits
+from rag.id_set import among
 from rag.indexes import Indexes
 from rag.language import detect_language
 from rag.language_groups import LanguageGroup, LanguageGroups
@@ -31,8 +33,6 @@ NO_ENCODER = (
     "Searched by words alone: the encoder that made the index cannot be loaded. "
     "Set it again, or index the folders with the present one."
 )
-
-Ranked = list[tuple[StoredChunk, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,8 @@ class Retriever:
                 late = merge([], lexical_hits(catalog, lexical, added, asked.words))
                 kept = {chunk_id for chunk_id, _ in late[:k]}.union(near)
                 worded |= {chunk_id: score for chunk_id, score in late if chunk_id in kept}
-            ids = _among(self._allowed(asked), [*near, *worded])  # again: what came, what moved
+            allowed = self._allowed(asked)  # again: for what came, and for what was moved
+            ids = among(None if allowed is None else allowed.ids, sorted({*near, *worded}))
             chunks = list(catalog.chunks_by_ids(ids).values())
             return self._in_order(asked, chunks, worded, groups, k)
 
@@ -292,28 +293,3 @@ class _Compared:
             near = similarities(self._vectors[rows], known, queries)
             meaning[rows] = scale.standardize(near, queries).max(axis=1)
         return fuse(meaning, matched, self._group_of)
-
-
-def as_hits(ranked: Ranked) -> list[Hit]:
-    """The hits, numbered; copies are shown once."""
-    return [
-        Hit(rank, score, chunk)
-        for rank, (chunk, score) in enumerate(_without_copies(ranked), start=1)
-    ]
-
-
-def _among(allowed: Allowed | None, ids: Iterable[int]) -> list[int]:
-    """Those of the ids that are allowed, each once."""
-    once = np.unique(np.fromiter(ids, dtype=np.int64))
-    kept: list[int] = (once if allowed is None else once[allowed.ids.contains(once)]).tolist()
-    return kept
-
-
-def _without_copies(
-    hits: Sequence[tuple[StoredChunk, float]],
-) -> list[tuple[StoredChunk, float]]:
-    """The first of several hits with the same text, as copies of a file give."""
-    first: dict[str, tuple[StoredChunk, float]] = {}
-    for chunk, score in hits:
-        first.setdefault(" ".join(chunk.text.split()), (chunk, score))
-    return list(first.values())

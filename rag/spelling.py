@@ -54,11 +54,8 @@ def _is_known(word: str, index: LexicalIndex) -> bool:
 def _is_in_its_language(text: str, index: LexicalIndex) -> bool:
     """Whether enough of the query is known that the rest may be slips."""
     words = set(tokenize(text))
-    return len(words) <= MAX_LONE_WORDS or _known_share(words, index) >= MIN_KNOWN_SHARE
-
-
-def _known_share(words: set[str], index: LexicalIndex) -> float:
-    return sum(index.count(word) > 0 for word in words) / len(words)
+    num_known = sum(index.count(word) > 0 for word in words)
+    return len(words) <= MAX_LONE_WORDS or num_known >= MIN_KNOWN_SHARE * len(words)
 
 
 def nearest_term(word: str, index: LexicalIndex) -> str:
@@ -80,9 +77,9 @@ def nearest_term(word: str, index: LexicalIndex) -> str:
     return min(words, key=lambda n: (n[0], -terms[n[1]], n[1]), default=(0, ""))[1]
 
 
-def _slips_at_start(word: str, letters: Sequence[str] = ()) -> set[str]:
+def _slips_at_start(word: str) -> set[str]:
     """The word with one slip among its first letters, as the index may have it right."""
-    alphabet = letters or sorted({*word, *"abcdefghijklmnopqrstuvwxyz"})
+    alphabet = {*word, *"abcdefghijklmnopqrstuvwxyz"}
     made = set()
     for place in range(PREFIX_LETTERS + 1):
         head, tail = word[:place], word[place:]

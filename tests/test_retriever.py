@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from ingest.sync import sync
 from rag.encoder import embedding_key
 from rag.errors import SearchError
+from rag.hits import as_hits
 from rag.indexes import Indexes
-from rag.retriever import Retriever, as_hits
+from rag.retriever import Retriever
 from rag.timings import Timings
 from rag.types import Chunk, StoredChunk
 from rag.where import MODES, Mode, Where
