@@ -178,7 +178,7 @@ def _long_context(settings: Settings) -> Finding:
     folder = find_installed(settings.generator, "generator", settings.cache)
     if folder is None:
         return Finding("warn", subject, "cannot be told before the model is fetched.")
-    from rag.generate.vllm import kv_bytes_per_token
+    from rag.generate.vllm_options import kv_bytes_per_token
 
     config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     weights = sum(f.stat().st_size for f in folder.glob("*.safetensors"))

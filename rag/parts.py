@@ -56,7 +56,7 @@ def pick_device(settings: Settings) -> str:
 
 def _import_heavy(device: str, module: str) -> None:
     """Import a package that pulls in torch, with the environment set before."""
-    from rag.generate.vllm import prepare_process
+    from rag.generate.vllm_options import prepare_process
 
     prepare_process(device)
     try:
@@ -164,7 +164,8 @@ def _open_vllm(settings: Settings, device: str, say: Say) -> Generator:
     from rag.models import resolve_generator
 
     found = resolve_generator(settings.generator, settings.cache, say)
-    from rag.generate.vllm import VllmGenerator, VllmOptions
+    from rag.generate.vllm import VllmGenerator
+    from rag.generate.vllm_options import VllmOptions
 
     options = VllmOptions(
         device=device,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,7 @@ class ScriptedGenerator:
         max_tokens: int,
         temperature: float = 0.0,
         avoid: str = "",
+        schema: Mapping[str, Any] | None = None,
     ) -> ScriptedGeneration:
         num_tokens = self.count_chat_tokens(messages)
         assert num_tokens + max_tokens <= self.max_model_len
@@ -141,6 +142,12 @@ class ScriptedGenerator:
         text = self._script[min(len(self.prompts), len(self._script)) - 1]
         self.generations.append(ScriptedGeneration(text, num_tokens, self._error))
         return self.generations[-1]
+
+    def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
+        """The verdict is certain."""
+        self.checks.append(list(messages))
+        verdict = self._verdict.casefold()
+        return tuple(0.0 if verdict.startswith(word.casefold()) else -20.0 for word in words)
 
     def close(self) -> None:
         pass

@@ -130,7 +130,8 @@ def test_the_real_model_asks_about_the_sample_documents(
     tmp_path: Path, encoder: Any, generator_folder: str
 ) -> None:
     from ingest.sync import sync
-    from rag.generate.vllm import VllmGenerator, VllmOptions
+    from rag.generate.vllm import VllmGenerator
+    from rag.generate.vllm_options import VllmOptions
 
     data = Path(__file__).resolve().parent.parent / "data" / "products"
     options = VllmOptions("cpu", max_model_len=2048)

@@ -149,3 +149,37 @@ def test_with_the_models_tokenizer_counts_are_exact(generator_folder: str) -> No
     assert exact.count_chat_tokens(MESSAGES) == len(tokenizer.encode_chat(MESSAGES))
     guessed = generator("")
     assert guessed.count_chat_tokens(MESSAGES) >= exact.count_chat_tokens(MESSAGES)
+
+
+def test_a_schema_is_sent_as_a_response_format() -> None:
+    asked: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["response_format"])
+        return httpx.Response(200, text=event("{}", "stop"))
+
+    schema = {"type": "object"}
+    assert list(generator(answer).generate(MESSAGES, max_tokens=7, schema=schema)) == ["{}"]
+    shape = {"name": "answer", "schema": schema, "strict": True}
+    assert asked == [{"type": "json_schema", "json_schema": shape}]
+
+
+def test_words_weigh_as_the_likeliest_token_that_begins_them() -> None:
+    asked: list[Any] = []
+    top = [
+        {"token": " Y", "logprob": -3.0}, {"token": "Yes", "logprob": -0.1},
+        {"token": " ", "logprob": -4.0}, {"token": "The", "logprob": -6.0},
+    ]  # fmt: skip
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        told = {"content": [{"token": "Yes", "logprob": -0.1, "top_logprobs": top}]}
+        choice = {"delta": {"content": "Yes"}, "finish_reason": "length", "logprobs": told}
+        return httpx.Response(200, text=f"data: {json.dumps({'choices': [choice]})}\n\n")
+
+    assert generator(answer).weigh(MESSAGES, ["Yes", "No"]) == (-0.1, -6.0)
+    assert (asked[0]["max_tokens"], asked[0]["logprobs"], asked[0]["top_logprobs"]) == (1, True, 20)
+
+
+def test_a_server_that_tells_no_weights_gives_none() -> None:
+    assert generator(event("Yes", "length")).weigh(MESSAGES, ["Yes", "No"]) == ()

@@ -196,7 +196,8 @@ def test_one_statement_that_holds_makes_an_answer(indexes: Indexes) -> None:
 def test_a_real_answer_from_real_documents(
     tmp_path: Path, encoder: Any, generator_folder: str
 ) -> None:
-    from rag.generate.vllm import VllmGenerator, VllmOptions
+    from rag.generate.vllm import VllmGenerator
+    from rag.generate.vllm_options import VllmOptions
 
     data = Path(__file__).resolve().parent.parent / "data"
     generator = VllmGenerator(

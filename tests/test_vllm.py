@@ -11,14 +11,9 @@ import pytest
 
 import rag.generate.vllm
 from rag.errors import GenerationError, ModelError, SettingError
-from rag.generate.vllm import (
-    Delta,
-    Request,
-    VllmGenerator,
-    VllmOptions,
-    engine_arguments,
-    kv_bytes_per_token,
-)
+from rag.generate.vllm import VllmGenerator
+from rag.generate.vllm_engine import Delta, Request
+from rag.generate.vllm_options import VllmOptions, engine_arguments, kv_bytes_per_token
 from rag.types import Message
 
 QWEN_7B = {
@@ -98,13 +93,18 @@ def test_the_arguments_are_ones_that_vllm_has() -> None:
 
 
 class LetterEngine:
-    """Writes a, b, c ... for every request at once; `fail` breaks a step or a request."""
+    """Writes a, b, c ... for every request at once; `fail` breaks a step or a request.
+
+    A token weighs as little as its number is large.
+    """
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = arguments
         self.written: dict[str, list[int]] = {}  # request -> [letters so far, letters wanted]
         self.log: list[str] = []
         self.avoided: list[tuple[int, ...]] = []
+        self.schemas: list[Any] = []
+        self.weighed: dict[str, tuple[int, ...]] = {}
         self.fail = False
         self.gate: threading.Semaphore | None = None
         self.is_closed = False
@@ -120,6 +120,8 @@ class LetterEngine:
             f"add {request.request_id} {num_tokens} {request.max_tokens} {request.temperature}"
         )
         self.avoided.append(request.avoided)
+        self.schemas.append(request.schema)
+        self.weighed[request.request_id] = request.weighed
 
     def abort(self, request_id: str) -> None:
         self.threads.add(threading.get_ident())
@@ -135,7 +137,8 @@ class LetterEngine:
         deltas = []
         for request_id, (done, wanted) in list(self.written.items()):
             reason = "length" if done + 1 == wanted else None
-            deltas.append(Delta(request_id, chr(ord("a") + done), 1, reason))
+            weights = tuple(float(-token) for token in self.weighed[request_id])
+            deltas.append(Delta(request_id, chr(ord("a") + done), 1, reason, weights))
             self.written[request_id][0] += 1
             if reason:
                 del self.written[request_id]
@@ -198,6 +201,20 @@ def test_an_answer_is_streamed_and_counted(make: Make) -> None:
     assert generation.finish_reason == "length"
     assert engine.log == ["add answer-0 5 5 0.0"]
     assert list(generation) == []
+
+
+def test_words_are_weighed_by_their_first_tokens_in_one_step(make: Make) -> None:
+    generator, engine = make()
+    weights = generator.weigh([Message("user", "x")], ["yes", "no"])
+    assert weights == (float(-ord("y")), float(-ord("n")))
+    assert engine.log[0].endswith(" 1 0.0")  # one token, greedy
+
+
+def test_a_schema_reaches_the_engine(make: Make) -> None:
+    generator, engine = make()
+    schema = {"type": "object"}
+    assert list(generator.generate([Message("user", "x")], max_tokens=2, schema=schema))
+    assert engine.schemas == [schema]
 
 
 def test_what_is_avoided_is_its_first_token(make: Make) -> None:
@@ -312,6 +329,16 @@ def test_the_real_model_through_vllms_llm_class(generator_folder: str) -> None:
         assert 1 <= generation.completion_tokens <= 8
         other = generator.generate(messages, max_tokens=8, avoid="Paris")
         assert "Paris" not in list(other)  # that token; the model may spell it with others
+        paris, rome = generator.weigh(messages, ["Paris", "Rome"])
+        assert rome < paris <= 0 and paris > -0.5
+        schema = {
+            "type": "object",
+            "properties": {"city": {"type": "string", "enum": ["Paris"]}},
+            "required": ["city"],
+            "additionalProperties": False,
+        }
+        shaped = generator.generate(messages, max_tokens=40, schema=schema)
+        assert json.loads("".join(shaped)) == {"city": "Paris"}
         long, short = (
             generator.generate([Message("user", text)], max_tokens=limit)
             for text, limit in (("Count from 1 to 500.", 400), ("Say hello.", 4))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from rag.types import Message
 
@@ -43,10 +43,18 @@ class Generator(Protocol):
         max_tokens: int,
         temperature: float = 0.0,
         avoid: str = "",
+        schema: Mapping[str, Any] | None = None,
     ) -> Generation:
         """Begin to write an answer that does not begin as `avoid` does, where tokens are known.
 
-        Raises GenerationError if the prompt does not fit.
+        With a JSON `schema` what is written is JSON that it allows, unless cut off. Raises
+        GenerationError if the prompt does not fit.
+        """
+
+    def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability that an answer begins as each word does; () where none is known.
+
+        The words' first tokens count, so these must differ. Raises GenerationError.
         """
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag.errors import GenerationError
@@ -17,6 +17,7 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0  # a long prompt may wait that long for its first word
 CHARACTERS_PER_TOKEN = 3.0  # a cautious estimate: running text in Latin script has about four
 TOKENS_PER_TURN = 8
+TOP_LOGPROBS = 20  # as many as servers tell
 NEVER = -100  # the bias of a token that is not to be written
 _WIDE = re.compile(f"[{UNSPACED}]")
 
@@ -28,6 +29,7 @@ class OpenAIGeneration:
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.finish_reason: str | None = None
+        self.likeliest: dict[str, float] = {}  # log-probabilities of the first token, if asked for
         self._client = client
         self._url = url
         self._body = body
@@ -68,6 +70,8 @@ class OpenAIGeneration:
                 self.completion_tokens = int(usage["completion_tokens"])
             for choice in event.get("choices", ()):
                 self.finish_reason = choice.get("finish_reason") or self.finish_reason
+                if not self.likeliest and (told := (choice.get("logprobs") or {}).get("content")):
+                    self.likeliest = {t["token"]: t["logprob"] for t in told[0]["top_logprobs"]}
                 if text := (choice.get("delta") or {}).get("content"):
                     num_pieces += 1
                     yield text
@@ -132,18 +136,43 @@ class OpenAIGenerator:
         max_tokens: int,
         temperature: float = 0.0,
         avoid: str = "",
+        schema: Mapping[str, Any] | None = None,
     ) -> OpenAIGeneration:
         """Begin to write an answer; `avoid` counts only where the tokenizer is known.
 
-        Raises GenerationError if the prompt does not fit.
+        With a JSON `schema` the server is asked for JSON that it allows. Raises GenerationError if
+        the prompt does not fit.
         """
+        body = self._body(messages, max_tokens, temperature)
+        if avoid and self._tokenizer is not None:
+            body["logit_bias"] = {str(self._tokenizer.encode(avoid)[0]): NEVER}
+        if schema is not None:
+            shape = {"name": "answer", "schema": dict(schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": shape}
+        num_tokens = self.count_chat_tokens(messages)
+        return OpenAIGeneration(self._client, self._url, body, num_tokens)
+
+    def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability that an answer begins as each word does; () if the server tells none.
+
+        A word that is not among the likeliest is as likely as the last of them, or less.
+        """
+        body = self._body(messages, 1, 0.0) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        generation = OpenAIGeneration(self._client, self._url, body, 0)
+        for _ in generation:
+            pass
+        return _weights(generation.likeliest, words)
+
+    def _body(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float
+    ) -> dict[str, Any]:
         num_tokens = self.count_chat_tokens(messages)
         if num_tokens + max_tokens > self.max_model_len:
             raise GenerationError(
                 f"The prompt has {num_tokens} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )
-        body: dict[str, Any] = {
+        return {
             "model": self.name,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": max_tokens,
@@ -151,13 +180,21 @@ class OpenAIGenerator:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if avoid and self._tokenizer is not None:
-            body["logit_bias"] = {str(self._tokenizer.encode(avoid)[0]): NEVER}
-        return OpenAIGeneration(self._client, self._url, body, num_tokens)
 
     def close(self) -> None:
         """Let the connections go; answers under way end with GenerationError."""
         self._client.close()
+
+
+def _weights(likeliest: Mapping[str, float], words: Sequence[str]) -> tuple[float, ...]:
+    """Of the likeliest token that begins each word, or that the word begins."""
+    if not likeliest:
+        return ()
+    tokens = {token.strip(): weight for token, weight in likeliest.items() if token.strip()}
+    least = min(likeliest.values())
+    return tuple(
+        max((tokens[t] for t in tokens if word.startswith(t)), default=least) for word in words
+    )
 
 
 def _parse(data: str, url: str) -> dict[str, Any]:

@@ -5,181 +5,22 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from rag.errors import GenerationError, ModelError, SettingError
+from rag.errors import GenerationError, ModelError
+from rag.generate.vllm_engine import Delta, Engine, Request, VllmEngine
+from rag.generate.vllm_options import VllmOptions, engine_arguments, prepare_process
 from rag.tokens import ChatTokenizer
 from rag.types import Message
 
 log = logging.getLogger(__name__)
 
-CPU_MAX_MODEL_LEN = 8192
-CPU_FULL_PROMPTS = 2  # of full length that the CPU's cache holds at once
-CPU_BATCHED_TOKENS = 512  # a step can't be interrupted: this bounds how long a stop takes
-GPU_MAX_MODEL_LEN = 32_768
 CLOSE_SECONDS = 30.0
-BYTES_PER_VALUE = 2  # bfloat16
-NEVER = -100.0  # the bias of a token that is not to be written
-
-
-@dataclass(frozen=True, slots=True)
-class VllmOptions:
-    """How the engine runs. `max_model_len` None picks what suits the device."""
-
-    device: str = "cpu"
-    max_model_len: int | None = None
-    tensor_parallel_size: int = 1
-    gpu_memory_utilization: float = 0.85
-    kv_cache_dtype: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What one step added to one request."""
-
-    request_id: str
-    text: str
-    num_tokens: int
-    finish_reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the engine is asked for: the prompt's tokens, and `avoided`, which it never writes."""
-
-    request_id: str
-    ids: list[int]
-    max_tokens: int
-    temperature: float
-    avoided: tuple[int, ...] = ()
-
-
-class Engine(Protocol):
-    """The engine as its thread uses it; every call may raise."""
-
-    def add(self, request: Request) -> None: ...
-    def abort(self, request_id: str) -> None: ...
-    def step(self) -> list[Delta]: ...
-    def close(self) -> None: ...
-
-
-def kv_bytes_per_token(config: dict[str, Any]) -> int:
-    """Memory of the keys and values of one token, in 16 bits."""
-    heads = int(config["num_attention_heads"])
-    head_dim = int(config.get("head_dim") or config["hidden_size"] // heads)
-    kv_heads = int(config.get("num_key_value_heads") or heads)
-    return int(config["num_hidden_layers"]) * kv_heads * head_dim * 2 * BYTES_PER_VALUE
-
-
-def engine_arguments(path: str, config: dict[str, Any], options: VllmOptions) -> dict[str, Any]:
-    """What `LLM(...)` is given. Raises SettingError if the length is beyond the model's reach."""
-    is_cpu = options.device == "cpu"
-    native = int(config.get("max_position_embeddings", GPU_MAX_MODEL_LEN))
-    default = CPU_MAX_MODEL_LEN if is_cpu else GPU_MAX_MODEL_LEN
-    max_model_len = options.max_model_len or min(default, native)
-    arguments: dict[str, Any] = {
-        "model": path,
-        "max_model_len": max_model_len,
-        "enable_prefix_caching": True,
-        "use_tqdm_on_load": False,
-        "seed": 0,
-    }
-    if is_cpu:
-        arguments |= {
-            "dtype": "bfloat16",
-            "enforce_eager": True,
-            "max_num_batched_tokens": CPU_BATCHED_TOKENS,
-            "kv_cache_memory_bytes": kv_bytes_per_token(config) * max_model_len * CPU_FULL_PROMPTS,
-        }
-    else:
-        arguments |= {
-            "tensor_parallel_size": options.tensor_parallel_size,
-            "gpu_memory_utilization": options.gpu_memory_utilization,
-            "kv_cache_dtype": options.kv_cache_dtype,
-        }
-    if max_model_len > native:
-        arguments["hf_overrides"] = _yarn(config, native, max_model_len)
-    return arguments
-
-
-def _yarn(config: dict[str, Any], native: int, max_model_len: int) -> dict[str, Any]:
-    """Positions stretched as Qwen2.5's model card says (Peng et al. 2023, arXiv:2309.00071)."""
-    factor = 4.0
-    if config.get("model_type") != "qwen2" or max_model_len > factor * native:
-        longest = int(factor * native) if config.get("model_type") == "qwen2" else native
-        raise SettingError(
-            f"max_model_len is {max_model_len}, but this model reaches {longest}. Set it lower."
-        )
-    theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
-    return {
-        "rope_parameters": {
-            "rope_type": "yarn",
-            "factor": factor,
-            "original_max_position_embeddings": native,
-            "rope_theta": float(theta),  # vLLM does not take it from the rest of the config
-        }
-    }
-
-
-def prepare_process(device: str) -> None:
-    """Set what vLLM reads from the environment; before torch or vLLM is imported."""
-    settings = {
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
-        "VLLM_NO_USAGE_STATS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    if device == "cpu":
-        settings |= {
-            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
-        }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-
-
-class VllmEngine:
-    """vLLM's `LLM`, as text pieces by request."""
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        import vllm
-
-        self._llm: Any = vllm.LLM(**arguments)
-        self._engine: Any = self._llm.llm_engine
-
-    def add(self, request: Request) -> None:
-        from vllm import SamplingParams
-        from vllm.inputs import tokens_input
-        from vllm.sampling_params import RequestOutputKind
-
-        params = SamplingParams(
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-            logit_bias=dict.fromkeys(request.avoided, NEVER) or None,
-            output_kind=RequestOutputKind.DELTA,
-        )
-        self._engine.add_request(request.request_id, tokens_input(request.ids), params)
-
-    def abort(self, request_id: str) -> None:
-        self._engine.abort_request([request_id])
-
-    def step(self) -> list[Delta]:
-        deltas = []
-        for output in self._engine.step():
-            first = output.outputs[0]
-            reason = first.finish_reason if output.finished else None
-            deltas.append(Delta(output.request_id, first.text, len(first.token_ids), reason))
-        return deltas
-
-    def close(self) -> None:
-        self._engine.engine_core.shutdown()
 
 
 class VllmGeneration:
@@ -192,6 +33,7 @@ class VllmGeneration:
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.finish_reason: str | None = None
+        self.weights: tuple[float, ...] = ()
         self._abort = abort
         self._deltas: queue.SimpleQueue[Delta | GenerationError] = queue.SimpleQueue()
         self._ended = False
@@ -207,6 +49,7 @@ class VllmGeneration:
                 self._ended = True
                 raise item
             self.completion_tokens += item.num_tokens
+            self.weights = self.weights or item.weights
             if item.finish_reason is not None:
                 self._ended = True
                 self.finish_reason = item.finish_reason
@@ -278,24 +121,42 @@ class VllmGenerator:
         max_tokens: int,
         temperature: float = 0.0,
         avoid: str = "",
+        schema: Mapping[str, Any] | None = None,
     ) -> VllmGeneration:
         """Begin to write an answer, never with the first token of `avoid`.
 
-        Raises GenerationError if the prompt does not fit.
+        With a JSON `schema` what is written is JSON that it allows, unless cut off. Raises
+        GenerationError if the prompt does not fit.
         """
+        avoided = tuple(self._tokenizer.encode(avoid)[:1])
+        return self._ask(messages, max_tokens, temperature, avoided=avoided, schema=schema)
+
+    def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability that an answer begins as each word does.
+
+        Raises GenerationError if the prompt does not fit, or the engine fails.
+        """
+        weighed = tuple(self._tokenizer.encode(word)[0] for word in words)
+        generation = self._ask(messages, 1, 0.0, weighed=weighed)
+        for _ in generation:
+            pass
+        return generation.weights
+
+    def _ask(
+        self, messages: Sequence[Message], max_tokens: int, temperature: float, **more: Any
+    ) -> VllmGeneration:
         ids = self._tokenizer.encode_chat(messages)
         if len(ids) + max_tokens > self.max_model_len:
             raise GenerationError(
                 f"The prompt has {len(ids)} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )
-        avoided = tuple(self._tokenizer.encode(avoid)[:1])
         name = f"answer-{next(self._numbers)}"
         generation = VllmGeneration(name, len(ids), self._inbox.put)
         with self._lock:
             if self._dead is not None:
                 raise GenerationError(self._dead)
-            request = Request(name, ids, max_tokens, temperature, avoided)
+            request = Request(name, ids, max_tokens, temperature, **more)
             self._inbox.put(_Asked(generation, request))
         return generation
 
