@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag import cli_output as output
+from rag.ask_options import AskOptions
 from rag.cli_options import (
     EXIT_NOTHING,
     CollectionOption,
@@ -94,16 +95,16 @@ def ask(
     Example: footnote ask "How long is the warranty?" --after 2024-01-01 --json
     """
     where = where_from(folder, glob, kind, language, after, before, document)
-    how = check_mode(mode)
+    options = AskOptions(check_mode(mode), where)
     with (
         output.clean_stdout() as out,
         _footnote(open_settings(index), collection, True) as footnote,
     ):
         if as_json:
-            answer = footnote.ask(question, mode=how, where=where)
+            answer = footnote.ask(question, options=options)
             output.print_json(output.answer_json(answer), out)
         else:
-            events = footnote.stream(question, mode=how, where=where)
+            events = footnote.stream(question, options=options)
             answer = output.print_answer(events, out, stream=stream)
     if answer.abstained:
         raise typer.Exit(EXIT_NOTHING)

@@ -1,0 +1,104 @@
+"""One question on its way to its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator as Iteration
+from collections.abc import Sequence
+
+from rag.citations import UNCITED
+from rag.generate import Generation
+from rag.prompt import is_refusal, refusal
+from rag.query import Query
+from rag.types import (
+    Answer,
+    AnswerEvent,
+    AnswerText,
+    Citation,
+    CitationFound,
+    Found,
+    Passage,
+)
+
+
+class AnswerRun:
+    """What was found, said and measured for a question so far."""
+
+    def __init__(self, question: str, query: Query) -> None:
+        self.question = question
+        self.query = query
+        self.passages: tuple[Passage, ...] = ()
+        self._found = Found((), question)
+        self._pieces: list[AnswerText | CitationFound] = []
+        self._abstained = False
+        self._tokens = (0, 0)
+        self._started = time.perf_counter()
+        self._timings_ms: dict[str, float] = {}
+
+    def found(self, found: Found, passages: Sequence[Passage]) -> None:
+        self._found, self.passages = found, tuple(passages)
+        self._timings_ms["retrieve"] = self._elapsed_ms()
+
+    def tick(self) -> None:
+        """The model wrote something; the first time counts."""
+        self._timings_ms.setdefault("first_token", self._elapsed_ms())
+
+    def take(
+        self, pieces: Sequence[AnswerText | CitationFound]
+    ) -> Iteration[AnswerEvent, None, None]:
+        for piece in pieces:
+            self._pieces.append(piece)
+            yield piece
+
+    def abstain(self) -> Iteration[AnswerEvent, None, None]:
+        self._abstained = True
+        yield from self.take([AnswerText(refusal(self.question))])
+
+    def end_refused(self) -> Iteration[AnswerEvent, None, None]:
+        """An answer of which nothing is borne out is none: the marks stand, and it is said.
+
+        A refusal in the model's own words counts as one too.
+        """
+        text = "".join(piece.text for piece in self._pieces if isinstance(piece, AnswerText))
+        cited = self.citations()
+        if any(citation.supported for citation in cited):
+            return
+        self._abstained = is_refusal(text)
+        if not self._abstained and (cited or UNCITED in text):
+            yield from self.refuse_after_all()
+
+    def refuse_after_all(self) -> Iteration[AnswerEvent, None, None]:
+        """What was shown stands; that it is no answer is said below it."""
+        self._abstained = True
+        yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
+
+    def citations(self) -> list[Citation]:
+        return [piece.citation for piece in self._pieces if isinstance(piece, CitationFound)]
+
+    def count(self, generation: Generation) -> None:
+        """Add up what was read and written; the same prompt asked again is read from a cache."""
+        written = self._tokens[1] + generation.completion_tokens
+        self._tokens = (generation.prompt_tokens, written)
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+    def answer(self, model: str) -> Answer:
+        self.tick()
+        self._timings_ms["total"] = self._elapsed_ms()
+        text = "".join(
+            p.text if isinstance(p, AnswerText) else p.citation.label for p in self._pieces
+        )
+        return Answer(
+            question=self.question,
+            text=text.strip(),
+            abstained=self._abstained,
+            citations=tuple(self.citations()),
+            passages=self.passages,
+            hits=self._found.hits,
+            prompt_tokens=self._tokens[0],
+            completion_tokens=self._tokens[1],
+            model=model,
+            timings_ms=self._timings_ms,
+            found=self._found,
+        )
