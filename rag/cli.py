@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rag import cli_eval_answers, cli_questions, cli_tune
 from rag import cli_output as output
-from rag import cli_questions, cli_tune
 from rag.cli_eval import eval_app
 from rag.cli_options import (
     EXIT_ERROR,
@@ -42,6 +42,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+cli_eval_answers.register(eval_app)
 cli_tune.register(app, eval_app)
 
 Folders = Annotated[list[Path] | None, typer.Argument(help="Folders or files.", show_default=False)]

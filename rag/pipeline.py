@@ -23,6 +23,7 @@ from rag.types import (
     Found,
     Hit,
     Message,
+    Passage,
     SourcesFound,
 )
 from rag.where import Mode, Where
@@ -126,6 +127,18 @@ class Footnote:
         found, packed = self._find(run.query, history, options)
         run.found(found, packed.passages)
         yield SourcesFound(packed.passages, found.hits, found)
+        yield from self._write(run, packed)
+
+    def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
+        """Answer from these passages, without a search. GenerationError if the model fails."""
+        run = AnswerRun(question, understand(question))
+        run.found(Found((), question), passages)
+        for event in self._write(run, Packed(tuple(passages), (), 0, ())):
+            if isinstance(event, AnswerFinished):
+                return event.answer
+        raise AssertionError("an answer ends with AnswerFinished")
+
+    def _write(self, run: AnswerRun, packed: Packed) -> Iteration[AnswerEvent, None, None]:
         if not packed.passages:
             yield from run.abstain()
         elif self._generator is None:

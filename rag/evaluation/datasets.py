@@ -14,6 +14,7 @@ from rag.errors import SettingError
 
 CORPUS_FILE, QUERIES_FILE = "corpus.jsonl", "queries.jsonl"
 QRELS_FILE = Path("qrels") / "test.tsv"
+PATH_PREFIX = "/"  # paths in a catalog are absolute; a corpus has ids
 
 Qrels = dict[str, dict[str, int]]  # by query id: the grades of the documents that answer it
 

@@ -11,8 +11,8 @@ from rag import parts
 from rag.config import Settings, load_settings
 from rag.encoder import Encoder
 from rag.errors import SettingError
-from rag.evaluation.datasets import Dataset, merge_documents
-from rag.evaluation.indexing import PATH_PREFIX, Encoders, open_corpus_index
+from rag.evaluation.datasets import PATH_PREFIX, Dataset, merge_documents
+from rag.evaluation.indexing import Encoders, open_corpus_index
 from rag.evaluation.measures import measure_run
 from rag.evaluation.results import Result
 from rag.evaluation.runs import Search, search_all, time_queries

@@ -19,13 +19,12 @@ from rag import parts
 from rag.config import Settings
 from rag.encoder import Encoder
 from rag.errors import SettingError
-from rag.evaluation.datasets import CorpusDocument, corpus_digest
+from rag.evaluation.datasets import PATH_PREFIX, CorpusDocument, corpus_digest
 from rag.evaluation.vectors import RememberingEncoder
 from rag.indexes import Indexes
 
 COMPLETE_FILE = "complete.json"  # written last: what the index holds, for people
 VECTORS_FILE = "vectors.sqlite3"
-PATH_PREFIX = "/"  # paths in a catalog are absolute; a corpus has ids
 
 # Settings that change neither what stands in an index nor which encoder is loaded. What is not
 # named here makes an index of its own (of vectors that are known), so that a new setting is never

@@ -1,0 +1,153 @@
+"""The command `footnote eval answers`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag import cli_output as output
+from rag.cli_options import JsonOption
+from rag.errors import FootnoteError, SettingError
+
+if TYPE_CHECKING:
+    from rag.evaluation.answering import JudgedAnswer
+
+JOBS = 4  # the engine answers several at once for little more than one
+REPORTS = (".html", ".md")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(answers)
+
+
+def answers(
+    datasets: Annotated[
+        list[Path], typer.Argument(help="Folders of questions with their answers.")
+    ],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Questions of each, evenly spread.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Questions at once.")] = JOBS,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask the model anew, also what it answered before.")
+    ] = False,
+    nli: Annotated[
+        str, typer.Option("--nli", help="A cross-encoder that judges citations, folder or hub id.")
+    ] = "",
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write figures and failures: .html or .md.")
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", help="Where indexes and answers are kept (default: the cache)."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Are the answers right, cited, refused where they should be, and how fast?
+
+    What the model wrote for a prompt is remembered, so that a change of the checks is measured
+    without asking again; times are of fresh answers alone, with --jobs questions at once.
+
+    Example: footnote eval answers data --limit 20 --report answers.html
+    """
+    from rag.evaluation.answer_report import as_json as row_json
+    from rag.evaluation.answer_report import print_summaries, summarize, summarize_kinds
+
+    if report is not None and report.suffix not in REPORTS:
+        raise SettingError(f"--report {report}: give it the ending {' or '.join(REPORTS)}.")
+    with output.clean_stdout() as out:
+        judged, notes = _ask_all(datasets, limit, set_ or [], jobs, fresh, nli, index)
+        summaries: dict[str, dict[str, Any]] = {}
+        for name, rows in judged.items():
+            summaries[name] = summarize(rows)
+            summaries |= {f"{name} {kind}": s for kind, s in summarize_kinds(rows).items()}
+        if report is not None:
+            _write(report, summaries, judged, notes)
+        for note in notes:
+            output.say(note)
+        if as_json:
+            told = {name: [row_json(one) for one in found] for name, found in judged.items()}
+            output.print_json({"summary": summaries, "notes": notes, "answers": told}, out)
+        else:
+            print_summaries(summaries, out)
+
+
+def _ask_all(
+    datasets: list[Path],
+    limit: int | None,
+    pairs: list[str],
+    jobs: int,
+    fresh: bool,
+    nli: str,
+    index: Path | None,
+) -> tuple[dict[str, list[JudgedAnswer]], list[str]]:
+    from rag import parts
+    from rag.evaluation.answer_measures import NliJudge
+    from rag.evaluation.answer_sets import read_answer_set
+    from rag.evaluation.answering import answer_all, open_footnote
+    from rag.evaluation.experiment import make_configuration
+    from rag.evaluation.generations import RememberingGenerator
+    from rag.evaluation.indexing import Encoders, default_store
+
+    sets = [read_answer_set(folder.expanduser()).sample(limit) for folder in datasets]
+    settings = make_configuration("footnote", pairs).settings
+    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    encoders = Encoders(index.expanduser() if index else default_store(settings))
+    judge = NliJudge(nli) if nli else None
+    model = parts.open_generator(settings, output.say)
+    if model is None and settings.generator not in parts.NO_MODEL:
+        raise FootnoteError("The language model did not load, so nothing is measured.")
+    path = encoders.store / "generations.sqlite3"
+    generator = RememberingGenerator(model, path, is_fresh=fresh) if model else None
+    judged: dict[str, list[JudgedAnswer]] = {}
+    try:
+        for one in sets:
+            with (
+                open_footnote(one, settings, encoders, generator) as (footnote, indexes),
+                output.count_progress("questions", len(one.questions)) as count,
+            ):
+                judged[one.name] = answer_all(
+                    one,
+                    footnote,
+                    indexes,
+                    encoders.get(settings)[0],
+                    generator,
+                    jobs=jobs,
+                    judge=judge,
+                    progress=count,
+                )
+    finally:
+        encoders.close()
+        if generator is not None:
+            generator.close()
+    notes = [f"Model: {model.name if model else 'none'}; {jobs} questions at once."]
+    if generator is not None:
+        notes.append(
+            f"{generator.remembered} of {generator.remembered + generator.asked} asks of the model "
+            "were remembered from earlier runs; times are of answers that were asked anew."
+        )
+    return judged, notes
+
+
+def _write(
+    path: Path,
+    summaries: dict[str, dict[str, Any]],
+    judged: dict[str, list[JudgedAnswer]],
+    notes: list[str],
+) -> None:
+    from rag.evaluation.answer_report import write_report
+
+    text = write_report(summaries, judged, notes, is_html=path.suffix == ".html")
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise SettingError(f"{path} cannot be written ({error}). Give another --report.") from error
+    output.say(f"Written: {path}")
