@@ -14,6 +14,7 @@ from rag.chat.markdown import MarkdownEscaper
 from rag.chat.sources import answered_props, citation_url, found_props
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
+from rag.fault_texts import explain
 from rag.types import AnswerFinished, AnswerText, CitationFound, Message, SourcesFound
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Reply:
             case CitationFound(citation=citation):
                 self.plain += citation.label
                 url = citation_url(citation)
-                await self._add(self._escaper.cite(citation, url, self.words["doubt"]))
+                await self._add(self._escaper.cite(citation, url, explain(citation, self.language)))
             case AnswerFinished(answer=answer):
                 self.plain = answer.text
                 await self._add(self._escaper.finish())

@@ -10,6 +10,7 @@ from rag.citations import UNCITED
 from rag.generate import Generation
 from rag.prompt import is_refusal, refusal
 from rag.query import Query
+from rag.refusal import Signals
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -29,7 +30,8 @@ class AnswerRun:
         self.query = query
         self.passages: tuple[Passage, ...] = ()
         self._found = Found((), question)
-        self._pieces: list[AnswerText | CitationFound] = []
+        self.pieces: list[AnswerText | CitationFound] = []
+        self.signals: Signals | None = None
         self._abstained = False
         self._tokens = (0, 0)
         self._started = time.perf_counter()
@@ -47,7 +49,7 @@ class AnswerRun:
         self, pieces: Sequence[AnswerText | CitationFound]
     ) -> Iteration[AnswerEvent, None, None]:
         for piece in pieces:
-            self._pieces.append(piece)
+            self.pieces.append(piece)
             yield piece
 
     def abstain(self) -> Iteration[AnswerEvent, None, None]:
@@ -59,7 +61,7 @@ class AnswerRun:
 
         A refusal in the model's own words counts as one too.
         """
-        text = "".join(piece.text for piece in self._pieces if isinstance(piece, AnswerText))
+        text = "".join(piece.text for piece in self.pieces if isinstance(piece, AnswerText))
         cited = self.citations()
         if any(citation.supported for citation in cited):
             return
@@ -73,7 +75,7 @@ class AnswerRun:
         yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
 
     def citations(self) -> list[Citation]:
-        return [piece.citation for piece in self._pieces if isinstance(piece, CitationFound)]
+        return [piece.citation for piece in self.pieces if isinstance(piece, CitationFound)]
 
     def count(self, generation: Generation) -> None:
         """Add up what was read and written; the same prompt asked again is read from a cache."""
@@ -87,7 +89,7 @@ class AnswerRun:
         self.tick()
         self._timings_ms["total"] = self._elapsed_ms()
         text = "".join(
-            p.text if isinstance(p, AnswerText) else p.citation.label for p in self._pieces
+            p.text if isinstance(p, AnswerText) else p.citation.label for p in self.pieces
         )
         return Answer(
             question=self.question,
@@ -101,4 +103,5 @@ class AnswerRun:
             model=model,
             timings_ms=self._timings_ms,
             found=self._found,
+            signals=self.signals,
         )

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from rag.fault_texts import explain
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -103,6 +104,8 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "end": citation.end,
         "quote": citation.quote,
         "supported": citation.supported,
+        "verdict": citation.verdict,
+        "reason": explain(citation, "en"),
     }
 
 
@@ -163,7 +166,7 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
 def _print_citations(citations: Sequence[Citation], out: TextIO) -> None:
     shown = list({(c.label, c.start, c.end): c for c in citations}.values())
     for citation in sorted(shown, key=lambda c: c.marker):
-        doubt = "" if citation.supported else "  NOT BORNE OUT BY THE SOURCE"
+        doubt = f"  ({explain(citation, 'en')})" if not citation.supported else ""
         quote = _one_line(citation.quote, QUOTE_CHARACTERS)
         place = _place(citation.document, citation.page)
         print(f"\n{citation.label} {place} - \u201c{quote}\u201d{doubt}", file=out)

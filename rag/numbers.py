@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_DIGITS = re.compile(r"\d+(?:[,\u00a0\u202f ]\d{3}(?!\d))*(?:\.\d+)?")
+# Not those of a name, such as X200 or LX-0047; EUR95 is an amount.
+_BEFORE = r"(?:(?<![A-Za-z\d])(?<![A-Za-z][-_])|(?<=\b(?i:eur|usd|rmb|cny|gbp|chf)))"
+_DIGITS = re.compile(_BEFORE + r"\d+(?:[,\u00a0\u202f ]\d{3}(?!\d))*(?:\.\d+)?")
 _HAN_NUMBER = re.compile(r"[零〇一二两三四五六七八九十百千万亿]+")
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {
     "〇": 0,

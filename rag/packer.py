@@ -10,9 +10,9 @@ from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.generate import Generator
 from rag.prompt import build_messages
+from rag.sentences import ROW_START
 from rag.types import Hit, Message, Passage, StoredChunk
 
-ROW_START = "| "  # of a table's row in a document's text
 PASSAGE_OVERHEAD_TOKENS = 8  # the number, punctuation and blank line around a passage
 
 

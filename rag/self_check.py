@@ -6,6 +6,7 @@ nothing but the quotes before it, it tells the two cases apart much better; docs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -14,7 +15,10 @@ from rag.types import Citation, Message, Passage
 
 MAX_QUOTES = 3
 CONTEXT_CHARACTERS = 150  # of the passage on either side of a quote
+YES, NO = ("yes", "Yes"), ("no", "No")
 MAX_TOKENS = 2
+MIN_LIKELIHOOD = 1e-9
+SURE = 4.0  # log-odds that a word stands for, where no probabilities are known
 
 SYSTEM = "You check whether a quote from a document answers a question. Reply only yes or no."
 
@@ -29,10 +33,27 @@ def answers_question(
 
     Raises GenerationError if the model fails.
     """
+    return look_again(generator, question, citations, passages) >= 0
+
+
+def look_again(
+    generator: Generator,
+    question: str,
+    citations: Sequence[Citation],
+    passages: Sequence[Passage],
+) -> float:
+    """The log-odds, by the model, that the quotes of the citations alone answer the question.
+
+    Raises GenerationError if the model fails.
+    """
     messages = build_check(question, citations, passages)
+    if weights := generator.weigh(messages, (*YES, *NO)):
+        likelihoods = [math.exp(weight) for weight in weights]
+        yes, no = sum(likelihoods[: len(YES)]), sum(likelihoods[len(YES) :])
+        return math.log(max(yes, MIN_LIKELIHOOD)) - math.log(max(no, MIN_LIKELIHOOD))
     with closing(generator.generate(messages, max_tokens=MAX_TOKENS)) as generation:
         verdict = "".join(generation)
-    return not verdict.strip(" \n\"'*`").casefold().startswith("no")
+    return -SURE if verdict.strip(" \n\"'*`").casefold().startswith("no") else SURE
 
 
 def build_check(

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rag.claims import Fault, find_fault, telling_figures
 from rag.encoder import Encoder, Vectors
 from rag.language import detect_language
-from rag.names import is_unspaced, names_in
-from rag.numbers import figures_in, numbers_in
-from rag.sentences import split_sentences
+from rag.numbers import numbers_in
+from rag.sentences import ROW_START, split_sentences
 from rag.types import Citation, Passage
 from rag.words import tokenize
 
@@ -33,6 +33,10 @@ class Support:
     score: float
     is_close: bool
 
+    @property
+    def quote(self) -> str:
+        return self.passage.text[self.start : self.end]
+
 
 class SupportChecker:
     """Binds statements to the passages of one answer. Not for several threads at once."""
@@ -54,7 +58,6 @@ class SupportChecker:
         self._frequency = Counter(
             token for sets in self._tokens.values() for one in sets for token in one
         )
-        self._numbers = {p.number: numbers_in(f"{p.title} {p.heading} {p.text}") for p in passages}
         self._vectors: dict[int, Vectors] = {}
         self._last: tuple[str, Vectors] | None = None
 
@@ -68,59 +71,67 @@ class SupportChecker:
         found = [bound[n] for n in dict.fromkeys(numbers) if n in bound]
         other = self._best(statement, bound)
         best = max((one.score for one in found), default=0.0)
-        is_supported = bool(found) and self._is_supported(statement, found)
-        if other and (not is_supported or other.score > best + FAR_BETTER):
-            return [_citation(other, True)]
+        fault = self._fault(statement, found) if found else None
+        if other and (not found or fault or other.score > best + FAR_BETTER):
+            return [_citation(other, None)]
         kept = [one for one in found if one.is_close or one.score >= best / 2]
-        return [_citation(one, is_supported) for one in kept or found]
+        return [_citation(one, fault) for one in kept or found]
+
+    def nearness(self, question: str) -> float:
+        """The highest cosine of a question with a sentence of the passages; 0 without any."""
+        near = [self._similarities(question, n) for n, held in self._sentences.items() if held]
+        return max((float(one.max()) for one in near), default=0.0)
 
     def attribute(self, statement: str) -> Citation | None:
         """The citation of whichever passage bears the statement out; None if none does."""
         best = self._best(statement, self._bind_all(statement))
-        return _citation(best, True) if best else None
+        return _citation(best, None) if best else None
 
     def _bind_all(self, statement: str) -> dict[int, Support]:
         return {number: self._bind(statement, number) for number in self._passages}
 
     def _best(self, statement: str, bound: Mapping[int, Support]) -> Support | None:
-        supported = [one for one in bound.values() if self._is_supported(statement, [one])]
+        supported = [one for one in bound.values() if not self._fault(statement, [one])]
         return max(supported, key=lambda one: one.score, default=None)
 
-    def _is_supported(self, statement: str, found: Sequence[Support]) -> bool:
-        known = set().union(*(self._numbers[one.passage.number] for one in found))
-        if not figures_in(statement) <= known or not any(one.is_close for one in found):
-            return False
-        names = names_in(statement)
-        return not names or names <= self._names_held(statement, [one.passage for one in found])
+    def _fault(self, statement: str, found: Sequence[Support]) -> Fault | None:
+        """Why the spans together do not bear the statement out; None if they do."""
+        if not any(one.is_close for one in found):
+            return Fault("unsupported", "words")
+        best = max(found, key=lambda one: one.score)
+        near = "\n".join(map(self._near, found))
+        return find_fault(statement, self._question, best.quote, near, best.passage.text)
 
-    def _names_held(self, statement: str, passages: Sequence[Passage]) -> set[str]:
-        """The statement's names that its passages or the question hold.
-
-        A passage in another language may write them otherwise, unless they stand in the midst of
-        unspaced script, where they are taken over as they are.
-        """
-        names = names_in(statement)
-        if not is_unspaced(statement) and any(is_unspaced(p.text) for p in passages):
-            return names
-        held = " ".join(f"{p.title} {p.heading} {p.text}" for p in passages)
-        held = f"{held} {self._question}".casefold()
-        return {name for name in names if name in held}
+    def _near(self, found: Support) -> str:
+        """The quote with its place, and the sentences beside it; of a table its head line alone."""
+        passage, spans = found.passage, self._sentences[found.passage.number]
+        place = f"{passage.title}\n{passage.heading}\n{passage.header}"
+        inside = [n for n, (a, b) in enumerate(spans) if a < found.end and found.start < b]
+        if not inside:
+            return f"{place}\n{found.quote}"
+        if found.quote.startswith(ROW_START):
+            return f"{place}\n{_head_line(passage.text, found.start)}\n{found.quote}"
+        first, last = max(0, inside[0] - 1), min(len(spans) - 1, inside[-1] + 1)
+        return f"{place}\n{passage.text[spans[first][0] : spans[last][1]]}"
 
     def _bind(self, statement: str, number: int) -> Support:
         passage, spans = self._passages[number], self._sentences[number]
         if not spans:
             return Support(passage, 0, len(passage.text), 0.0, False)
         words = set(tokenize(statement))
-        figures = figures_in(statement)
+        figures = telling_figures(statement, self._question)
+        headings = {passage.title, *passage.headings}
         is_foreign = detect_language(statement) != detect_language(passage.text)
         meaning = self._similarities(statement, number)
         best, best_score, is_close = (0, 1), -1.0, False
         for first in range(len(spans)):
             for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
+                text = passage.text[spans[first][0] : spans[last][1]]
+                if text.strip("# ") in headings and len(spans) > 1:
+                    continue  # a heading names what it does not state
                 held = self._restated[number].union(*self._tokens[number][first : last + 1])
                 share = self._share(words, held)
                 near = float(meaning[first : last + 1].max())
-                text = passage.text[spans[first][0] : spans[last][1]]
                 right = len(figures & numbers_in(text)) / len(figures) if figures else 1.0
                 score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
                 score -= LONG_QUOTE_PENALTY * (last - first)
@@ -157,7 +168,18 @@ class SupportChecker:
         return self._last[1]
 
 
-def _citation(found: Support, is_supported: bool) -> Citation:
+def _head_line(text: str, at: int) -> str:
+    """The first line of the table that the line at `at` belongs to."""
+    before = text[:at].splitlines()
+    head = ""
+    for line in reversed(before):
+        if not line.startswith(ROW_START):
+            break
+        head = line
+    return head
+
+
+def _citation(found: Support, fault: Fault | None) -> Citation:
     passage = found.passage
     return Citation(
         marker=passage.number,
@@ -168,6 +190,8 @@ def _citation(found: Support, is_supported: bool) -> Citation:
         heading=passage.heading,
         start=passage.start + found.start,
         end=passage.start + found.end,
-        quote=passage.text[found.start : found.end],
-        supported=is_supported,
+        quote=found.quote,
+        verdict=fault.verdict if fault else "supported",
+        fault=fault.kind if fault else "",
+        detail=fault.detail if fault else "",
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rag.claims import Verdict
+from rag.refusal import Signals
 from rag.where import Mode, Where
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "record"]
@@ -158,8 +160,9 @@ class Message:
 class Citation:
     """A `[marker]` in an answer, bound to a span of a document.
 
-    `quote == document.text[start:end]`; `supported` is whether the check found the statement
-    borne out by the quote. `document` is the document's title.
+    `quote == document.text[start:end]`; `document` is the document's title. `verdict` is what the
+    check found of the statement; where it is not supported `fault` tells what is wrong (`words`,
+    `figure`, `unit`, `name`, `negation`, `row`), and `detail` which one, if that can be said.
     """
 
     marker: int
@@ -171,7 +174,14 @@ class Citation:
     start: int
     end: int
     quote: str
-    supported: bool
+    verdict: Verdict = "supported"
+    fault: str = ""
+    detail: str = ""
+
+    @property
+    def supported(self) -> bool:
+        """Whether the quote bears the statement out."""
+        return self.verdict == "supported"
 
     @property
     def label(self) -> str:
@@ -184,7 +194,8 @@ class Answer:
     """A finished answer. `text` carries the labels of `citations`, one each, in order.
 
     `[?]` in the text follows a statement that no source was found for. `passages` are the
-    numbered sources that the model saw, `hits` what the search found; `found` tells how.
+    numbered sources that the model saw, `hits` what the search found; `found` tells how. On
+    `signals` rests the decision whether they answer the question; None if nothing was written.
     """
 
     question: str
@@ -198,6 +209,7 @@ class Answer:
     model: str
     timings_ms: dict[str, float] = field(default_factory=dict)
     found: Found | None = None
+    signals: Signals | None = None
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and

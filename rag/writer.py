@@ -12,10 +12,11 @@ from rag.generate import Generator
 from rag.generate.extractive import extract_answer
 from rag.packer import Packed
 from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal
+from rag.refusal import Signals, answers
 from rag.repetition import until_repeated
-from rag.self_check import answers_question
+from rag.self_check import look_again
 from rag.support import SupportChecker
-from rag.types import AnswerEvent, AnswerText, Citation, Message
+from rag.types import AnswerEvent, AnswerText, CitationFound, Message
 
 
 class Writer:
@@ -34,7 +35,7 @@ class Writer:
         if not text:
             yield from run.abstain()
             return
-        parser = self._parser(run)
+        parser = CitationParser(SupportChecker(run.passages, self._encoder, run.question))
         yield from run.take([*parser.feed(text), *parser.finish()])
 
     def write(
@@ -42,20 +43,25 @@ class Writer:
     ) -> Iteration[AnswerEvent, None, None]:
         """The model's answer, checked; after a refusal, a second attempt that must convince."""
         messages = build_messages(run.question, packed.passages, packed.history)
-        is_answer = yield from self._first_attempt(run, messages, generator)
+        checker = SupportChecker(run.passages, self._encoder, run.question)
+        is_answer = yield from self._first_attempt(run, messages, generator, checker)
         if not is_answer:
-            pieces = self._second_attempt(run, messages, generator)
+            pieces = self._second_attempt(run, messages, generator, checker)
             yield from run.take(pieces) if pieces else run.abstain()
-            return
-        borne_out = [citation for citation in run.citations() if citation.supported]
-        if borne_out and not self._answers(run, borne_out, generator):
-            yield from run.refuse_after_all()
+        elif any(citation.supported for citation in run.citations()):
+            run.signals = self._signals(run, generator, checker, run.pieces, refused=False)
+            if not answers(run.signals):
+                yield from run.refuse_after_all()
 
     def _first_attempt(
-        self, run: AnswerRun, messages: Sequence[Message], generator: Generator
+        self,
+        run: AnswerRun,
+        messages: Sequence[Message],
+        generator: Generator,
+        checker: SupportChecker,
     ) -> Iteration[AnswerEvent, None, bool]:
         """Stream what the model writes; False, with nothing shown, if that is a refusal."""
-        parser = self._parser(run)
+        parser = CitationParser(checker)
         opening, is_open = "", False
         for text in until_repeated(self._generate(run, messages, generator)):
             if not is_open:
@@ -73,18 +79,42 @@ class Writer:
         return True
 
     def _second_attempt(
-        self, run: AnswerRun, messages: Sequence[Message], generator: Generator
+        self,
+        run: AnswerRun,
+        messages: Sequence[Message],
+        generator: Generator,
+        checker: SupportChecker,
     ) -> list[Piece]:
         """What the model writes when it may not refuse, if that is borne out; else nothing."""
         text = "".join(self._generate(run, messages, generator, avoid=NOT_FOUND))
         if is_refusal(text):
             return []
-        parser = self._parser(run)
+        parser = CitationParser(checker)
         pieces = [*parser.feed(text), *parser.finish()]
-        is_marked = any(isinstance(p, AnswerText) and UNCITED in p.text for p in pieces)
-        found = parser.citations
-        is_sound = bool(found) and not is_marked and all(c.supported for c in found)
-        return pieces if is_sound and self._answers(run, found, generator) else []
+        if supported_share(pieces) < 1:
+            return []
+        run.signals = self._signals(run, generator, checker, pieces, refused=True)
+        return pieces if answers(run.signals) else []
+
+    def _signals(
+        self,
+        run: AnswerRun,
+        generator: Generator,
+        checker: SupportChecker,
+        pieces: Sequence[Piece],
+        *,
+        refused: bool,
+    ) -> Signals:
+        """What tells whether the sources answer the question, as it stands alone."""
+        question = run.query.alone
+        cited = [p.citation for p in pieces if isinstance(p, CitationFound)]
+        borne_out = [citation for citation in cited if citation.supported]
+        return Signals(
+            look=look_again(generator, question, borne_out, run.passages),
+            near=checker.nearness(question),
+            refused=refused,
+            supported=supported_share(pieces),
+        )
 
     def _generate(
         self, run: AnswerRun, messages: Sequence[Message], generator: Generator, avoid: str = ""
@@ -103,9 +133,9 @@ class Writer:
             generation.close()
             run.count(generation)
 
-    def _answers(self, run: AnswerRun, citations: Sequence[Citation], generator: Generator) -> bool:
-        """Whether the quotes answer the question, as it stands alone."""
-        return answers_question(generator, run.query.alone, citations, run.passages)
 
-    def _parser(self, run: AnswerRun) -> CitationParser:
-        return CitationParser(SupportChecker(run.passages, self._encoder, run.question))
+def supported_share(pieces: Sequence[Piece]) -> float:
+    """The share of the statements' citations that hold; `[?]` is one that does not. 0 of none."""
+    text = "".join(piece.text for piece in pieces if isinstance(piece, AnswerText))
+    cited = [piece.citation.supported for piece in pieces if isinstance(piece, CitationFound)]
+    return sum(cited) / (len(cited) + text.count(UNCITED)) if cited else 0.0

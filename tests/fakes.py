@@ -145,8 +145,7 @@ class ScriptedGenerator:
 
     def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
         """The verdict is certain."""
-        self.checks.append(list(messages))
-        verdict = self._verdict.casefold()
+        verdict = "".join(self.generate(messages, max_tokens=2)).strip(" *.").casefold()
         return tuple(0.0 if verdict.startswith(word.casefold()) else -20.0 for word in words)
 
     def close(self) -> None:

@@ -167,7 +167,8 @@ def _cite(passage: Passage, quote: str, *, supported: bool = True) -> Citation:
     start = passage.start + passage.text.index(quote)
     return Citation(
         passage.number, passage.document_id, passage.title, passage.path, passage.page,
-        passage.heading, start, start + len(quote), quote, supported,
+        passage.heading, start, start + len(quote), quote,
+        "supported" if supported else "unsupported",
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,8 @@ def escape(*pieces: str) -> str:
 
 
 def citation(marker: int = 1, supported: bool = True) -> Citation:
-    return Citation(marker, 7, "Title", "/d/a.md", 3, "A > B", 10, 14, "quot", supported)
+    verdict: Any = "supported" if supported else "unsupported"
+    return Citation(marker, 7, "Title", "/d/a.md", 3, "A > B", 10, 14, "quot", verdict)
 
 
 def passage(number: int, page: int | None = 3) -> Passage:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.citations import CitationParser, needs_citation
+from rag.claims import Verdict
 from rag.types import AnswerText, Citation, CitationFound
 
 
@@ -25,7 +26,8 @@ class Sources:
 
 
 def citation(number: int, supported: bool) -> Citation:
-    return Citation(number, number, f"D{number}", f"/{number}", None, "", 0, 5, "quote", supported)
+    verdict: Verdict = "supported" if supported else "unsupported"
+    return Citation(number, number, f"D{number}", f"/{number}", None, "", 0, 5, "quote", verdict)
 
 
 def parse(*pieces: str) -> tuple[str, Sources]:

@@ -69,6 +69,7 @@ def test_from_a_folder_to_an_answer(
     (citation,) = answer["citations"]
     assert set(citation) == {
         "marker", "document", "path", "page", "heading", "start", "end", "quote", "supported",
+        "verdict", "reason",
     }  # fmt: skip
     assert citation["path"] == str(docs / "pump.txt") and citation["supported"] is True
     assert set(answer["usage"]) == {"prompt_tokens", "completion_tokens"}

@@ -16,7 +16,7 @@ def cite(source: Passage, quote: str) -> Citation:
     fields: dict[str, Any] = {"document_id": source.document_id, "document": source.title}
     return Citation(
         marker=source.number, path=source.path, page=source.page, heading=source.heading,
-        start=start, end=start + len(quote), quote=quote, supported=True, **fields,
+        start=start, end=start + len(quote), quote=quote, **fields,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ export default function Sources() {
         <span className="fn-title">{source.title}</span>
         {source.where ? <span className="fn-where">{source.where}</span> : null}
         <span className="fn-snippet">{source.snippet}</span>
+        {source.doubt ? <span className="fn-reason">{source.doubt}</span> : null}
       </span>
     </a>
   )

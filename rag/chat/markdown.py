@@ -39,7 +39,8 @@ class MarkdownEscaper:
         before = self.finish()
         self._at_line_start = False
         label = citation.label.replace("[", "\\[").replace("]", "\\]")
-        title = "" if citation.supported else f' "{doubt}"'
+        told = doubt.replace("\\", "").replace('"', "'")
+        title = "" if citation.supported else f' "{told}"'
         return before + (citation.label if self._fence else f"[{label}]({url}{title})")
 
     def _drain(self, *, final: bool) -> str:

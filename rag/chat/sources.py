@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from rag.chat.texts import WORDS
+from rag.fault_texts import explain
 from rag.types import Answer, Citation, Passage
 
 SNIPPET_CHARACTERS = 180
@@ -41,13 +42,13 @@ def _props(
     return {
         "state": state,
         "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")},
-        "sources": [_source(passage, cited.get(passage.number), words) for passage in passages],
+        "sources": [_source(passage, cited.get(passage.number), language) for passage in passages],
     }
 
 
-def _source(passage: Passage, citation: Citation | None, words: dict[str, str]) -> dict[str, Any]:
+def _source(passage: Passage, citation: Citation | None, language: str) -> dict[str, Any]:
     spot: Passage | Citation = citation or passage
-    page = words["page"].format(page=spot.page) if spot.page else ""
+    page = WORDS[language]["page"].format(page=spot.page) if spot.page else ""
     return {
         "number": passage.number,
         "title": passage.title,
@@ -57,6 +58,7 @@ def _source(passage: Passage, citation: Citation | None, words: dict[str, str]) 
         "url": view_url(passage.document_id, spot.start, spot.end),
         "cited": citation is not None,
         "supported": citation is None or citation.supported,
+        "doubt": explain(citation, language) if citation else "",
     }
 
 

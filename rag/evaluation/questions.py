@@ -97,6 +97,6 @@ def _quoted(evidence: Evidence) -> tuple[Citation, Passage]:
     )  # fmt: skip
     citation = Citation(
         1, chunk.document_id, chunk.title, chunk.path, chunk.page, chunk.heading,
-        evidence.start, evidence.end, evidence.text, True,
+        evidence.start, evidence.end, evidence.text,
     )  # fmt: skip
     return citation, passage

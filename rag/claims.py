@@ -1,0 +1,121 @@
+"""What of a statement can be checked to the letter: figures, units, names, a row, a no."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.names import is_unspaced, names_in
+from rag.numbers import figures_in, numbers_in
+from rag.quantities import quantities_in, same_value, wrong_unit
+from rag.words import tokenize
+
+Verdict = Literal["supported", "unsupported", "contradicted"]
+
+MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
+RESTATED = 0.6  # of a quote's words: then a no in one of the two alone turns it around
+
+_NO = re.compile(
+    r"\b(?:not|no|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"
+    r"|不得|不能|不可|不会|不是|不在|不包|不予|不属|不再|不需|没有|未|禁止|严禁|无需|无须|并非",
+    re.IGNORECASE,
+)
+_ROW = "|"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a statement is not borne out: what is at fault, and where that can be said, which one."""
+
+    verdict: Verdict
+    kind: Literal["words", "figure", "unit", "name", "negation", "row"]
+    detail: str = ""
+
+
+def telling_figures(statement: str, question: str) -> set[str]:
+    """The figures that a statement adds to its question; all where it adds none."""
+    figures = figures_in(statement)
+    return figures - numbers_in(question) or figures
+
+
+def missing_figure(statement: str, source: str) -> str:
+    """The first figure of a statement that a source does not give; "" if all stand there."""
+    known = numbers_in(source)
+    given = quantities_in(source)
+    scaled = {
+        figure
+        for one in quantities_in(statement)
+        if any(same_value(one, other) for other in given)
+        for figure in figures_in(one.number)
+    }
+    return min(figures_in(statement) - known - scaled, default="")
+
+
+def missing_name(statement: str, source: str) -> str:
+    """The first name of a statement that a source does not hold; "" if all stand there.
+
+    A source in another script may write them otherwise, unless they stand in the midst of unspaced
+    script, where they are taken over as they are.
+    """
+    if not is_unspaced(statement) and is_unspaced(source):
+        return ""
+    folded = source.casefold()
+    return min((name for name in names_in(statement) if name not in folded), default="")
+
+
+def turns_around(statement: str, quote: str) -> bool:
+    """Whether a statement says no where its quote does not, or the other way round."""
+    words = set(tokenize(quote))
+    is_restated = len(words & set(tokenize(statement))) >= RESTATED * len(words)
+    return is_restated and bool(_NO.search(statement)) != bool(_NO.search(quote))
+
+
+def other_row(statement: str, question: str, row: str, passage: str) -> str:
+    """What names another row of the table in the statement, where its own row is not named.
+
+    "" if the row is the right one, or cannot be told.
+    """
+    if not row.lstrip().startswith(_ROW):
+        return ""
+    said = f"{statement}\n{question}".casefold()
+    own = labels_in(row)
+    if any(label in said for label in own):
+        return ""
+    others = (
+        label
+        for line in passage.splitlines()
+        if line.lstrip().startswith(_ROW) and line.strip() != row.strip()
+        for label in labels_in(line)[:1]
+    )
+    return next((label for label in others if label in said and label not in own), "")
+
+
+def labels_in(row: str) -> list[str]:
+    """The cells of a table's row that name something, in lower case."""
+    cells = (cell.strip().casefold() for cell in row.strip().strip(_ROW).split(_ROW))
+    return [
+        cell
+        for cell in cells
+        if len(cell) >= MIN_LABEL_CHARACTERS and not any(sign.isdigit() for sign in cell)
+    ]
+
+
+def find_fault(statement: str, question: str, quote: str, near: str, passage: str) -> Fault | None:
+    """What is wrong with a statement whose words its quote holds; None if nothing is seen.
+
+    `near` is what stands around the quote, with its headings: figures and names may stand there.
+    """
+    source = f"{near}\n{question}"
+    if figure := missing_figure(statement, source):
+        has_other = bool(figures_in(quote) - numbers_in(f"{statement}\n{question}"))
+        return Fault("contradicted" if has_other else "unsupported", "figure", figure)
+    if number := wrong_unit(statement, source):
+        return Fault("contradicted", "unit", number)
+    if name := missing_name(statement, source):
+        return Fault("unsupported", "name", name)
+    if turns_around(statement, quote):
+        return Fault("contradicted", "negation")
+    if label := other_row(statement, question, quote, passage):
+        return Fault("contradicted", "row", label)
+    return None
