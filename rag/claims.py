@@ -14,7 +14,7 @@ from rag.words import tokenize
 Verdict = Literal["supported", "unsupported", "contradicted"]
 
 MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
-RESTATED = 0.6  # of a quote's words: then a no in one of the two alone turns it around
+RESTATED = 0.5  # of a quote's words: then a no in one of the two alone turns it around
 
 _NO = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from rag.claims import (
+    Fault,
+    find_fault,
+    labels_in,
+    missing_figure,
+    missing_name,
+    other_row,
+    telling_figures,
+    turns_around,
+)
+
+TABLE = "| City | Staff | Managers |\n| 北京、上海 | 580元 | 760元 |\n| 省会城市 | 430元 | 560元 |"
+ROWS = TABLE.splitlines()
+
+
+def test_the_figures_that_a_statement_adds() -> None:
+    assert telling_figures("The 2026 budget is 742,500", "What is the 2026 budget?") == {"742500"}
+    assert telling_figures("It is 2026", "Is it 2026?") == {"2026"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "missing"),
+    [
+        ("It holds 1,400 litres", "holds 1400 litres", ""),
+        ("It holds 1,500 litres", "holds 1400 litres", "1500"),
+        ("about 1.2 million", "of 1,200,000 people", ""),
+        ("on 1 May 2024", "2024年5月1日", ""),
+        ("on 2 May 2024", "2024-05-01", "2"),
+        ("二十七天", "27 days", ""),
+        ("item 47", "| LX-0047 | 目镜筒 |", "47"),
+    ],
+)
+def test_a_figure_must_stand_in_the_source(statement: str, source: str, missing: str) -> None:
+    assert missing_figure(statement, source) == missing
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "missing"),
+    [
+        ("It is run by Python", "debian/rules is run by make", "python"),
+        ("It is run by Make", "debian/rules is run by make", ""),
+        ("由 Python 运行", "debian/rules 由 make 运行", "python"),
+        ("It was Zhou Xiaoman", "周小满按下了按钮", ""),  # written otherwise in another script
+    ],
+)
+def test_a_name_must_stand_in_the_source(statement: str, source: str, missing: str) -> None:
+    assert missing_name(statement, source) == missing
+
+
+@pytest.mark.parametrize(
+    ("statement", "quote", "expected"),
+    [
+        ("Visitors may enter", "Visitors may not enter.", True),
+        ("Visitors may not enter", "Visitors may not enter.", False),
+        ("员工可以携带家属", "员工不得携带家属。", True),
+        ("员工不得携带家属", "员工不得携带家属。", False),
+        ("The pump is blue", "Cats do not sleep at night, said the vet.", False),
+    ],
+)
+def test_a_no_in_one_of_the_two_turns_it_around(statement: str, quote: str, expected: bool) -> None:
+    assert turns_around(statement, quote) is expected
+
+
+def test_a_row_that_another_row_is_named_for() -> None:
+    question = "普通员工到省会城市出差，住宿标准是多少？"
+    assert other_row("住宿标准是760元", question, ROWS[1], TABLE) == "省会城市"
+    assert other_row("住宿标准是430元", question, ROWS[2], TABLE) == ""
+    assert other_row("住宿标准是430元", "多少？", ROWS[1], TABLE) == ""  # nothing names a row
+    assert other_row("住宿标准是430元", question, "not a row", TABLE) == ""
+
+
+def test_labels_are_cells_without_figures() -> None:
+    assert labels_in("| S-101 | Karst Glassworks | 45 | x |") == ["karst glassworks"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "quote", "fault"),
+    [
+        ("It holds 9 litres", "It holds 7 litres.", Fault("contradicted", "figure", "9")),
+        ("It holds 9 litres", "It holds water.", Fault("unsupported", "figure", "9")),
+        ("It weighs 7 kg", "It weighs 7 g.", Fault("contradicted", "unit", "7")),
+        ("It is made by Acme", "It is made by hand.", Fault("unsupported", "name", "acme")),
+        ("It may be opened", "It may not be opened.", Fault("contradicted", "negation")),
+        ("It holds 7 litres", "It holds 7 litres.", None),
+    ],
+)
+def test_the_first_fault_is_told(statement: str, quote: str, fault: Fault | None) -> None:
+    assert find_fault(statement, "", quote, quote, quote) == fault
+
+
+def test_what_the_question_says_need_not_stand_in_the_source() -> None:
+    question = "How many litres does the X9 of 2024 hold?"
+    assert find_fault("The X9 of 2024 holds 7 litres", question, "7 litres", "7 litres", "") is None
