@@ -47,7 +47,8 @@ _NUMBER = r"\d+(?:[,\u00a0\u202f ]\d{3}(?!\d))*(?:\.\d+)?"
 _PREFIX = r"(?P<before>us\$|\$|€|£|eur|usd|rmb|cny|gbp)?\s?"
 _UNIT = "|".join(f"(?P<u{n}>{spellings})" for n, (_, _, spellings) in enumerate(_UNITS))
 _QUANTITY = re.compile(
-    rf"(?<![a-z\d_.])(?<![a-z][-_]){_PREFIX}(?P<number>{_NUMBER})(?:\s?(?P<scale>{'|'.join(_SCALES)}))?"
+    rf"(?<![a-z\d_.])(?<![a-z][-_]){_PREFIX}(?P<number>{_NUMBER})"
+    rf"(?:\s?(?P<scale>{'|'.join(_SCALES)}))?"
     rf"(?:[\s-]?(?:{_UNIT})(?![a-zà-ÿ]))?"
 )
 _CURRENCIES = {

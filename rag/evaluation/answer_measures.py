@@ -24,7 +24,7 @@ from rag.words import UNSPACED
 _LABELS = re.compile(r"(?:\s*\[(?:\d+[?!]?|\?)\])+")
 _LABEL = re.compile(r"\[(\d*)([?!]?)\]")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_TOKEN = re.compile(rf"[{UNSPACED}]|\w+")
+_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 
 class Judge(Protocol):

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from fakes import WordEncoder, passage
+
+from rag.evaluation.answer_measures import (
+    CitationScore,
+    SpanJudge,
+    best_f1,
+    cited_statements,
+    exact_match,
+    holds_answer,
+    plain_text,
+    score_citations,
+)
+from rag.types import Answer, Passage
+
+
+def test_labels_are_no_part_of_the_text() -> None:
+    assert plain_text("It is blue [1][2?]. And red[?].") == "It is blue. And red."
+
+
+@pytest.mark.parametrize(
+    ("text", "spellings", "expected"),
+    [
+        ("They surrendered 308 points [1].", ["308"], True),
+        ("They surrendered 1308 points.", ["308"], False),
+        ("为了协调禁运，", ["为协调禁运", "协调禁运"], True),
+        ("在 2015 年", ["2015年"], True),
+        ("The Dutch Republic", ["dutch republic."], True),
+    ],
+)
+def test_an_answer_holds_a_fact(text: str, spellings: list[str], expected: bool) -> None:
+    assert holds_answer(text, [spellings]) is expected
+
+
+def test_f1_counts_words_or_characters() -> None:
+    assert exact_match("The blue pump.", ["blue pump"]) and not exact_match("blue", ["blue pump"])
+    assert best_f1("a blue pump [1]", ["red", "blue pump"]) == 1.0
+    assert best_f1("blue", ["blue pump"]) == pytest.approx(2 / 3)
+    assert best_f1("丹佛野马", ["丹佛野马队"]) == pytest.approx(8 / 9)
+    assert best_f1("x", []) == 0.0
+
+
+def test_statements_with_what_they_cite() -> None:
+    text = "One [1]. Two [2?][3]. Three[?]. Four"
+    assert cited_statements(text) == [("One", [1]), ("Two", [2, 3]), ("Three", [])]
+
+
+class Table:
+    """Passages that bear statements out, as listed; alone or together."""
+
+    def __init__(self, *held: tuple[str, set[int]]) -> None:
+        self.held = held
+
+    def supports(self, statement: str, passages: Sequence[Passage]) -> bool:
+        numbers = {passage.number for passage in passages}
+        return any(statement == said and needed <= numbers for said, needed in self.held)
+
+
+def answer(text: str) -> Answer:
+    passages = tuple(passage(f"text {n}", n) for n in (1, 2, 3))
+    return Answer("q", text, False, (), passages, (), 0, 0, "m")
+
+
+@pytest.mark.parametrize(
+    ("text", "held", "score"),
+    [
+        ("A [1].", [("A", {1})], CitationScore(1, 1, 1, 1)),
+        ("A [1][2].", [("A", {1})], CitationScore(1, 1, 2, 1)),  # the second is not needed
+        ("A [1][2].", [("A", {1, 2})], CitationScore(1, 1, 2, 2)),  # both are, together
+        ("A [1][2].", [("A", {1}), ("A", {2})], CitationScore(1, 1, 2, 2)),  # each alone does
+        ("A [3].", [("A", {1})], CitationScore(1, 0, 1, 0)),
+        ("A [1]. B[?].", [("A", {1})], CitationScore(2, 1, 1, 1)),
+    ],
+)
+def test_recall_and_precision_as_alce_defines_them(
+    text: str, held: list[tuple[str, set[int]]], score: CitationScore
+) -> None:
+    assert score_citations(answer(text), Table(*held)) == score
+
+
+def test_the_span_check_as_judge() -> None:
+    judge = SpanJudge(WordEncoder(), "What of the pump?")
+    sources = [passage("The pump holds 7 litres.", 1), passage("Cats sleep.", 2)]
+    assert judge.supports("The pump holds 7 litres", sources)
+    assert not judge.supports("The pump holds 9 litres", sources)
+    assert not judge.supports("The pump holds 7 litres", sources[1:])
