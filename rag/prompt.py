@@ -118,9 +118,16 @@ def fence_mark(passages: Sequence[Passage]) -> str:
 
 
 def build_messages(
-    question: str, passages: Sequence[Passage], history: Sequence[Message] = ()
+    question: str,
+    passages: Sequence[Passage],
+    history: Sequence[Message] = (),
+    *,
+    insists: bool = False,
 ) -> list[Message]:
-    """The whole prompt: rules, what was said before, sources, question, a reminder."""
+    """The whole prompt: rules, what was said before, sources, question, a reminder.
+
+    With `insists` the language is asked for once more; the prompt begins as without.
+    """
     mark = fence_mark(passages)
     sources = "\n\n".join(passage_text(passage, mark) for passage in passages)
     language = language_name(detect_language(question))
@@ -130,4 +137,6 @@ def build_messages(
         f"(Answer in {language} from the sources, with the source's number such as [1] after each "
         f"sentence. Write {NOT_FOUND} only if none of the sources says it.)"
     )
+    if insists:
+        user += f"\n(Write {language}, no other language; translate what the sources say.)"
     return [Message("system", SYSTEM), *history, Message("user", user)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 
 MIN_CHARACTERS = 15  # of a sentence that is not said twice by chance
@@ -12,7 +12,7 @@ _END = re.compile(r"[。！？!?\n]|\.(?=\s)")
 _SIGNS = re.compile(r"[\W\d_]+")
 
 
-def until_repeated(pieces: Generator[str, None, None]) -> Iterator[str]:
+def until_repeated(pieces: Generator[str, None, None]) -> Generator[str, None, None]:
     """The pieces, up to the one that completes a sentence which was said before.
 
     Letters alone count: a list that says the same under other numbers is a repetition too.

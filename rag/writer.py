@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
+from contextlib import closing
+from typing import Literal
 
 from rag.answer_run import AnswerRun
+from rag.answer_script import is_other_script, shows_script
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.encoder import Encoder
 from rag.generate import Generator
@@ -17,6 +20,8 @@ from rag.repetition import until_repeated
 from rag.self_check import look_again
 from rag.support import SupportChecker
 from rag.types import AnswerEvent, AnswerText, CitationFound, Message
+
+Outcome = Literal["answered", "refused", "other script"]  # of a first attempt
 
 
 class Writer:
@@ -44,8 +49,13 @@ class Writer:
         """The model's answer, checked; after a refusal, a second attempt that must convince."""
         messages = build_messages(run.question, packed.passages, packed.history)
         checker = SupportChecker(run.passages, self._encoder, run.question)
-        is_answer = yield from self._first_attempt(run, messages, generator, checker)
-        if not is_answer:
+        outcome = yield from self._first_attempt(run, messages, generator, checker)
+        if outcome == "other script":
+            messages = build_messages(run.question, packed.passages, packed.history, insists=True)
+            outcome = yield from self._first_attempt(
+                run, messages, generator, checker, takes_any_script=True
+            )
+        if outcome == "refused":
             pieces = self._second_attempt(run, messages, generator, checker)
             yield from run.take(pieces) if pieces else run.abstain()
         elif any(citation.supported for citation in run.citations()):
@@ -59,24 +69,31 @@ class Writer:
         messages: Sequence[Message],
         generator: Generator,
         checker: SupportChecker,
-    ) -> Iteration[AnswerEvent, None, bool]:
-        """Stream what the model writes; False, with nothing shown, if that is a refusal."""
+        *,
+        takes_any_script: bool = False,
+    ) -> Iteration[AnswerEvent, None, Outcome]:
+        """Stream what the model writes; nothing of a refusal, or of what is not in the script."""
         parser = CitationParser(checker)
         opening, is_open = "", False
-        for text in until_repeated(self._generate(run, messages, generator)):
-            if not is_open:
-                opening += text
-                if may_become_refusal(opening):
-                    continue
-                is_open, text = True, opening
-            yield from run.take(parser.feed(text))
+        with closing(until_repeated(self._generate(run, messages, generator))) as pieces:
+            for text in pieces:
+                if not is_open:
+                    opening += text
+                    if may_become_refusal(opening) or not shows_script(opening):
+                        continue
+                    if not takes_any_script and is_other_script(opening, run.question):
+                        return "other script"
+                    is_open, text = True, opening
+                yield from run.take(parser.feed(text))
         if not is_open:
             if is_refusal(opening) or not opening.strip():
-                return False
+                return "refused"
+            if not takes_any_script and is_other_script(opening, run.question):
+                return "other script"
             yield from run.take(parser.feed(opening))
         yield from run.take(parser.finish())
         yield from run.end_refused()
-        return True
+        return "answered"
 
     def _second_attempt(
         self,

@@ -192,6 +192,25 @@ def test_one_statement_that_holds_makes_an_answer(indexes: Indexes) -> None:
     assert [citation.supported for citation in answer.citations] == [False, True]
 
 
+def test_an_answer_in_another_script_is_asked_for_once_more(indexes: Indexes) -> None:
+    footnote, generator = make(
+        indexes, "The warranty of the pump lasts two years [1].", "pump的warranty为两年 [1]。"
+    )
+    events = list(footnote.stream("pump的warranty有多长时间？"))
+    shown = "".join(event.text for event in events if isinstance(event, AnswerText))
+    assert "The warranty" not in shown and "两年" in shown
+    first, second = generator.prompts
+    assert second[:-1] == first[:-1]
+    assert second[-1].content.startswith(first[-1].content)  # what is read already is in the cache
+    assert generator.generations[0].is_closed
+
+
+def test_an_answer_that_stays_in_another_script_is_shown(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The warranty of the pump lasts two years [1].")
+    answer = footnote.ask("pump的warranty有多长时间？")
+    assert answer.text.startswith("The warranty of the pump") and len(generator.prompts) == 2
+
+
 @pytest.mark.model
 def test_a_real_answer_from_real_documents(
     tmp_path: Path, encoder: Any, generator_folder: str

@@ -1,0 +1,24 @@
+"""Tells from its beginning that an answer is in another script than its question."""
+
+from __future__ import annotations
+
+import re
+
+from rag.names import is_unspaced
+
+CERTAIN_CHARACTERS = 24  # by then an answer's script shows
+MIN_LETTERS = 4  # fewer may be a name or a unit
+
+_SENTENCE = re.compile(r"[.!?。！？\n\[【](?!\d)")
+
+
+def shows_script(opening: str) -> bool:
+    """Whether the beginning of an answer is long enough to tell, or holds a whole sentence."""
+    return len(opening) >= CERTAIN_CHARACTERS or bool(_SENTENCE.search(opening))
+
+
+def is_other_script(opening: str, question: str) -> bool:
+    """Whether the words of one are parted by spaces and those of the other are not."""
+    if sum(map(str.isalpha, opening)) < MIN_LETTERS:
+        return False
+    return is_unspaced(opening) != is_unspaced(question)
