@@ -5,27 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from pathlib import PurePath
-
-from rag.types import Answer
 
 
 def holds_facts(text: str, facts: Sequence[Sequence[str]]) -> bool:
     """Whether a text states every fact, each in one of its spellings; a number only as a whole."""
     folded = _fold(text)
     return all(any(_holds(folded, _fold(one)) for one in spellings) for spellings in facts)
-
-
-def cites_source(answer: Answer, sources: Sequence[str]) -> bool:
-    """Whether a citation that passed the check points into one of the files (path endings)."""
-    cited = [PurePath(c.path).as_posix() for c in answer.citations if c.supported]
-    return any(path.endswith(f"/{source}") for path in cited for source in sources)
-
-
-def cited_share(answer: Answer) -> float:
-    """The share of the answer's citations that passed the check; 1 where there are none."""
-    marked = answer.text.count("[?]") + len(answer.citations)
-    return sum(c.supported for c in answer.citations) / marked if marked else 1.0
 
 
 def percentile(values: Sequence[float], share: float) -> float:
