@@ -7,6 +7,7 @@ from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 
 from rag.citations import UNCITED
+from rag.disagreement import describe, find_disagreements
 from rag.generate import Generation
 from rag.prompt import is_refusal, refusal
 from rag.query import Query
@@ -17,6 +18,7 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Disagreement,
     Found,
     Passage,
 )
@@ -32,6 +34,7 @@ class AnswerRun:
         self._found = Found((), question)
         self.pieces: list[AnswerText | CitationFound] = []
         self.signals: Signals | None = None
+        self._disagreements: tuple[Disagreement, ...] = ()
         self._abstained = False
         self._tokens = (0, 0)
         self._started = time.perf_counter()
@@ -74,6 +77,15 @@ class AnswerRun:
         self._abstained = True
         yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
 
+    def tell_disagreements(self) -> Iteration[AnswerEvent, None, None]:
+        """Where another source gives another figure, both are shown below the answer."""
+        found = find_disagreements(self.citations(), self.passages, self.question)
+        self._disagreements = tuple(found)
+        for one in found:
+            before, between = describe(one, self.question)
+            yield from self.take([AnswerText(before), CitationFound(one.first)])
+            yield from self.take([AnswerText(between), CitationFound(one.second)])
+
     def citations(self) -> list[Citation]:
         return [piece.citation for piece in self.pieces if isinstance(piece, CitationFound)]
 
@@ -104,4 +116,5 @@ class AnswerRun:
             timings_ms=self._timings_ms,
             found=self._found,
             signals=self.signals,
+            disagreements=self._disagreements,
         )

@@ -23,6 +23,7 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Disagreement,
     Found,
     Hit,
     Passage,
@@ -126,8 +127,14 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             for name in ("retrieve", "first_token", "total")
         },
         "model": answer.model,
+        "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
     }
+
+
+def _disagreement_json(found: Disagreement) -> dict[str, Any]:
+    sides = ((found.first, found.first_date), (found.second, found.second_date))
+    return {"sources": [citation_json(one) | {"date": dated} for one, dated in sides]}
 
 
 def print_found(found: Found, out: TextIO) -> None:

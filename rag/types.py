@@ -190,6 +190,20 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two sentences of different documents about the same thing, with different figures.
+
+    `first` is the one that the answer cites. Dates are what the documents say of themselves, or
+    else their files', which is said; "" where nothing tells.
+    """
+
+    first: Citation
+    second: Citation
+    first_date: str
+    second_date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A finished answer. `text` carries the labels of `citations`, one each, in order.
 
@@ -210,6 +224,7 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
     found: Found | None = None
     signals: Signals | None = None
+    disagreements: tuple[Disagreement, ...] = ()
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and

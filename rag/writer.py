@@ -62,6 +62,8 @@ class Writer:
             run.signals = self._signals(run, generator, checker, run.pieces, refused=False)
             if not answers(run.signals):
                 yield from run.refuse_after_all()
+                return
+            yield from run.tell_disagreements()
 
     def _first_attempt(
         self,

@@ -211,6 +211,23 @@ def test_an_answer_that_stays_in_another_script_is_shown(indexes: Indexes) -> No
     assert answer.text.startswith("The warranty of the pump") and len(generator.prompts) == 2
 
 
+def test_sources_that_disagree_are_both_shown(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for year, days in ((2023, 30), (2024, 45)):
+        (docs / f"rules-{year}.txt").write_text(f"The notice period of a contract is {days} days.")
+    encoder = WordEncoder()
+    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as indexes:
+        sync(indexes, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+        footnote, _ = make(indexes, "The notice period of a contract is 30 days [1].")
+        answer = footnote.ask("How long is the notice period of a contract?")
+    (found,) = answer.disagreements
+    assert {found.first_date, found.second_date} == {"2023", "2024"}
+    own, other = found.first.label, found.second.label
+    assert own != other and (answer.text.count(own), answer.text.count(other)) == (2, 1)
+    assert "The sources disagree" in answer.text and not answer.abstained
+
+
 @pytest.mark.model
 def test_a_real_answer_from_real_documents(
     tmp_path: Path, encoder: Any, generator_folder: str
