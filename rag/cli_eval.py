@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag import cli_output as output
+from rag.cli_attacks import attacks
 from rag.errors import SettingError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ MergeOption = Annotated[
 DepthOption = Annotated[
     int, typer.Option("--depth", min=1, help="Documents of a ranking; 10 is faster.")
 ]
+
+
+eval_app.command()(attacks)
 
 
 @eval_app.command()

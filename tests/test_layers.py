@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOT_MODULES = {
     "app",
     "rag.cli",
+    "rag.cli_attacks",
     "rag.cli_options",
     "rag.cli_making",
     "rag.cli_questions",
