@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
+from rag.injection import as_shown
 from rag.language import detect_language, language_name
 from rag.types import Message, Passage
 
@@ -103,7 +104,7 @@ def passage_text(passage: Passage, mark: str) -> str:
     if passage.page is not None:
         place += f", p. {passage.page}"
     text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
-    return f"[{passage.number}] {place}:\n{text}".replace(mark, "")
+    return f"[{passage.number}] {as_shown(place)}:\n{as_shown(text)}".replace(mark, "")
 
 
 def fence_mark(passages: Sequence[Passage]) -> str:

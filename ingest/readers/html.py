@@ -30,8 +30,8 @@ _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGN
 _CHARSET_BYTES = 4_096
 _FURNITURE = frozenset({"navigation", "search", "contentinfo", "dialog", "menu", "menubar"})
 _HIDDEN_STYLE = re.compile(
-    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|em|pt|%)?\s*(?:;|$)"
-    r"|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$))",
+    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*(?:0(?:px|em|pt|%)?|1(?:px|pt))\s*(?:;|$)"
+    r"|(?:left|top|text-indent)\s*:\s*-\d{4,}px|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$))",
     re.IGNORECASE,
 )
 _FURNITURE_SHARE = 0.5  # of the page's characters

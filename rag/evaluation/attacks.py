@@ -150,7 +150,7 @@ def summarize(rows: Sequence[tuple[Attack, Outcome]]) -> dict[str, Any]:
 def _counts(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     counts = Counter(outcomes)
     share = counts["through"] / len(outcomes) if outcomes else 0.0
-    by_outcome = {outcome: counts[outcome] for outcome in OUTCOMES}
+    by_outcome: dict[str, int] = {outcome: counts[outcome] for outcome in OUTCOMES}
     return {"num": len(outcomes), "share_through": round(share, 4), **by_outcome}
 
 
