@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
+from rag.token_counts import LINE_PATTERNS, TokenCounter
 from rag.types import Message
 
 Encode = Callable[[str], list[int]]
@@ -25,10 +26,21 @@ class ChatTokenizer:
     """Turns text and chats into the ids that the model sees.
 
     What stands in a message is always text: `<|im_end|>` in a document does not end a turn.
+    Where a text is no valid Unicode, a pair of surrogates is the character that it stands for, and
+    a lone one is U+FFFD. With `splits_lines` long texts are counted by paragraphs, which is as
+    exact (see TokenCounter).
     """
 
-    def __init__(self, encode: Encode, template: str, special_ids: dict[str, int]) -> None:
-        self._encode = encode
+    def __init__(
+        self,
+        encode: Encode,
+        template: str,
+        special_ids: dict[str, int],
+        *,
+        splits_lines: bool = False,
+    ) -> None:
+        self._encode_valid = encode
+        self._counter = TokenCounter(self._encode, splits_lines=splits_lines)
         self._special_ids = special_ids
         self._special = re.compile(
             "|".join(map(re.escape, sorted(special_ids, key=len, reverse=True))) or r"(?!)"
@@ -48,28 +60,59 @@ class ChatTokenizer:
                 "Give a chat model's folder, or delete it from the cache to fetch it again."
             ) from error
         added = {token["content"]: int(token["id"]) for token in tokenizer["added_tokens"]}
-        encode = _tiktoken(tokenizer) or _transformers(folder)
-        return cls(encode, names + template, added)
+        encode = _tiktoken(tokenizer)
+        splits_lines = encode is not None and _split_pattern(tokenizer) in LINE_PATTERNS
+        encode = encode or _transformers(folder)
+        return cls(encode, names + template, added, splits_lines=splits_lines)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a bare text; special tokens in it are spelled out."""
         return self._encode(text)
 
+    def count(self, text: str) -> int:
+        """How many tokens a bare text has; what was counted before is remembered."""
+        return self._counter.count(text)
+
     def encode_chat(self, messages: Sequence[Message]) -> list[int]:
         """The ids of a whole prompt, the answer's opening included."""
+        ids: list[int] = []
+        for text, special in self._pieces(messages):
+            ids += self._encode(text) if text else []
+            ids += [special] if special is not None else []
+        return ids
+
+    def count_chat(self, messages: Sequence[Message]) -> int:
+        """How many tokens a whole prompt has; what was counted before is remembered."""
+        pieces = self._pieces(messages)
+        return sum(self._counter.count(text) + (special is not None) for text, special in pieces)
+
+    def _pieces(self, messages: Sequence[Message]) -> Iterator[tuple[str, int | None]]:
+        """The text before each special token of the template, and that token; at last None."""
         slots = [{"role": m.role, "content": _SLOT.format(i)} for i, m in enumerate(messages)]
         rendered = self._template.render(messages=slots, add_generation_prompt=True, tools=None)
-        ids: list[int] = []
         position = 0
         for found in self._special.finditer(rendered):
-            ids += self._fill(rendered[position : found.start()], messages)
-            ids.append(self._special_ids[found.group()])
+            yield (
+                self._fill(rendered[position : found.start()], messages),
+                self._special_ids[found.group()],
+            )
             position = found.end()
-        return ids + self._fill(rendered[position:], messages)
+        yield self._fill(rendered[position:], messages), None
 
-    def _fill(self, piece: str, messages: Sequence[Message]) -> list[int]:
-        text = _SLOTS.sub(lambda found: messages[int(found[1])].content, piece)
-        return self._encode(text) if text else []
+    def _fill(self, piece: str, messages: Sequence[Message]) -> str:
+        return _SLOTS.sub(lambda found: messages[int(found[1])].content, piece)
+
+    def _encode(self, text: str) -> list[int]:
+        return self._encode_valid(valid_unicode(text))
+
+
+def valid_unicode(text: str) -> str:
+    """A pair of surrogates made the character that it stands for, a lone one U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _template(path: Path) -> tuple[str, str]:

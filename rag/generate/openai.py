@@ -117,14 +117,14 @@ class OpenAIGenerator:
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text."""
         if self._tokenizer is not None:
-            return len(self._tokenizer.encode(text))
+            return self._tokenizer.count(text)
         num_wide = len(_WIDE.findall(text))
         return num_wide + math.ceil((len(text) - num_wide) / CHARACTERS_PER_TOKEN)
 
     def count_chat_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of a whole prompt, chat template and the answer's opening included."""
         if self._tokenizer is not None:
-            return len(self._tokenizer.encode_chat(messages))
+            return self._tokenizer.count_chat(messages)
         return TOKENS_PER_TURN + sum(
             TOKENS_PER_TURN + self.count_tokens(message.content) for message in messages
         )

@@ -108,11 +108,11 @@ class VllmGenerator:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text."""
-        return len(self._tokenizer.encode(text))
+        return self._tokenizer.count(text)
 
     def count_chat_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of a whole prompt, chat template and the answer's opening included."""
-        return len(self._tokenizer.encode_chat(messages))
+        return self._tokenizer.count_chat(messages)
 
     def generate(
         self,
