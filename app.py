@@ -68,9 +68,9 @@ class Reply:
 
     async def _show(self, event: object) -> None:
         match event:
-            case SourcesFound(passages=passages):
+            case SourcesFound(passages=passages, packing=packing):
                 await self._set_line(self.words["reading"])
-                await self._set_sources(found_props(passages, self.language))
+                await self._set_sources(found_props(passages, self.language, packing))
             case AnswerText(text=text):
                 self.plain += text
                 await self._add(self._escaper.feed(text))

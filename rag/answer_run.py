@@ -20,6 +20,7 @@ from rag.types import (
     CitationFound,
     Disagreement,
     Found,
+    PackReport,
     Passage,
 )
 
@@ -35,13 +36,16 @@ class AnswerRun:
         self.pieces: list[AnswerText | CitationFound] = []
         self.signals: Signals | None = None
         self._disagreements: tuple[Disagreement, ...] = ()
+        self._packing: PackReport | None = None
         self._abstained = False
         self._tokens = (0, 0)
         self._started = time.perf_counter()
         self._timings_ms: dict[str, float] = {}
 
-    def found(self, found: Found, passages: Sequence[Passage]) -> None:
-        self._found, self.passages = found, tuple(passages)
+    def found(
+        self, found: Found, passages: Sequence[Passage], packing: PackReport | None = None
+    ) -> None:
+        self._found, self.passages, self._packing = found, tuple(passages), packing
         self._timings_ms["retrieve"] = self._elapsed_ms()
 
     def tick(self) -> None:
@@ -117,4 +121,5 @@ class AnswerRun:
             found=self._found,
             signals=self.signals,
             disagreements=self._disagreements,
+            packing=self._packing,
         )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rag.scopes import Scope
 from rag.where import Mode, Where
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """What an asker may choose for one question. `where` narrows what is searched."""
+    """What an asker may choose for one question.
+
+    `where` narrows what is searched; `scope` is how much of its document each hit brings along.
+    """
 
     mode: Mode = "hybrid"
     where: Where = field(default_factory=Where)
+    scope: Scope = "auto"
 
 
 USUAL = AskOptions()

@@ -32,12 +32,13 @@ class CatalogPlaces(CatalogReading):
         named: Collection[int | str] | None = None,
         changed_ns: tuple[int | None, int | None] = (None, None),
         among_chunks: Iterable[int] | None = None,
+        at_most: int | None = None,
     ) -> list[tuple[int, str]]:
         """(document id, path) of all that meet every criterion given.
 
         `folders` are absolute, and hold what lies below them and what is named by their paths;
         `named` are ids and paths; `changed_ns` is a half-open span of times; `among_chunks` are
-        the chunks of which a document has at least one.
+        the chunks of which a document has at least one. With `at_most` only so many, by path.
         """
         clauses, values = ["TRUE"], list[object]()
         for clause, given in (
@@ -50,6 +51,8 @@ class CatalogPlaces(CatalogReading):
                 clauses.append(f"({clause})")
                 values += given
         sql = f"SELECT document_id, path FROM documents WHERE {' AND '.join(clauses)}"
+        if at_most is not None:
+            sql, values = f"{sql} ORDER BY path LIMIT ?", [*values, at_most]
         return [(int(row[0]), str(row[1])) for row in self._rows(sql, *values)]
 
     def chunk_ranges(self, document_ids: Iterable[int]) -> Ids:

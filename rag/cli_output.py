@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.fault_texts import explain
+from rag.pack_words import packing_line
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -26,6 +27,7 @@ from rag.types import (
     Disagreement,
     Found,
     Hit,
+    PackReport,
     Passage,
     SourcesFound,
 )
@@ -129,12 +131,18 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
+        "packing": packing_json(answer.packing) if answer.packing else None,
     }
 
 
 def _disagreement_json(found: Disagreement) -> dict[str, Any]:
     sides = ((found.first, found.first_date), (found.second, found.second_date))
     return {"sources": [citation_json(one) | {"date": dated} for one, dated in sides]}
+
+
+def packing_json(packing: PackReport) -> dict[str, Any]:
+    """What the model saw and at what cost, in tokens."""
+    return {**dataclasses.asdict(packing), "passage_tokens": packing.passage_tokens}
 
 
 def print_found(found: Found, out: TextIO) -> None:
@@ -154,10 +162,11 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     answer: Answer | None = None
     for event in events:
         match event:
-            case SourcesFound(passages=passages, found=found):
+            case SourcesFound(passages=passages, found=found, packing=packing):
                 for note in found.notes if found else ():
                     say(f"Note: {note}")
                 say(_sources_line(passages))
+                say(f"{packing_line(packing, 'en')}\n" if packing else "")
             case AnswerText(text=text) if stream:
                 print(text, end="", file=out, flush=True)
             case CitationFound(citation=citation) if stream:
@@ -185,7 +194,7 @@ def _sources_line(passages: Sequence[Passage]) -> str:
     if not titles:
         return "No source was found."
     noun = "passage" if len(passages) == 1 else "passages"
-    return f"Found {len(passages)} {noun} in: {'; '.join(titles)}\n"
+    return f"Found {len(passages)} {noun} in: {'; '.join(titles)}"
 
 
 def _place(title: str, page: int | None, heading: str = "") -> str:

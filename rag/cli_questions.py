@@ -25,10 +25,12 @@ from rag.cli_where import (
     GlobOption,
     LanguageOption,
     ModeOption,
+    ScopeOption,
     TypeOption,
     where_from,
 )
 from rag.config import Settings
+from rag.scopes import check_scope
 from rag.where import check_mode
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def ask(
     after: AfterOption = None,
     before: BeforeOption = None,
     document: DocumentOption = None,
+    scope: ScopeOption = "auto",
     collection: CollectionOption = None,
     index: IndexOption = None,
     as_json: JsonOption = False,
@@ -95,7 +98,7 @@ def ask(
     Example: footnote ask "How long is the warranty?" --after 2024-01-01 --json
     """
     where = where_from(folder, glob, kind, language, after, before, document)
-    options = AskOptions(check_mode(mode), where)
+    options = AskOptions(check_mode(mode), where, check_scope(scope))
     with (
         output.clean_stdout() as out,
         _footnote(open_settings(index), collection, True) as footnote,

@@ -9,10 +9,19 @@ from typing import Annotated
 import typer
 
 from rag.file_kinds import KINDS
+from rag.scopes import SCOPES
 from rag.where import MODES, Where
 
 ModeOption = Annotated[
     str, typer.Option("--mode", help=f"How to search: {', '.join(MODES)}.", metavar="MODE")
+]
+ScopeOption = Annotated[
+    str,
+    typer.Option(
+        "--scope",
+        help=f"How much of its document each found passage brings: {', '.join(SCOPES)}.",
+        metavar="SCOPE",
+    ),
 ]
 FolderOption = Annotated[
     list[str] | None,

@@ -85,17 +85,18 @@ class Federation:
             hits, said, has_phrases = part.retriever.matching(
                 asked, literals, top_k, used, narrowed, timings, scales
             )
-            order = [(self._renumbered(hit.chunk, number), hit.score) for hit in hits]
+            order = [(renumbered(hit.chunk, number, len(self._parts)), hit.score) for hit in hits]
             found.append((used, order, [*lacks, *said]))
             holding.append(has_phrases and mode != "dense")
         kept = [one for one, holds in zip(found, holding, strict=True) if holds or not any(holding)]
         notes.update((note, None) for _, _, said in kept for note in said)
         return [used for used, _, _ in kept], [order for _, order, _ in kept]
 
-    def _renumbered(self, chunk: StoredChunk, part: int) -> StoredChunk:
-        count = len(self._parts)
-        chunk_id, document_id = chunk.chunk_id * count + part, chunk.document_id * count + part
-        return replace(chunk, chunk_id=chunk_id, document_id=document_id)
+
+def renumbered(chunk: StoredChunk, part: int, count: int) -> StoredChunk:
+    """A chunk of one of so many parts, by the federation's numbers."""
+    chunk_id, document_id = chunk.chunk_id * count + part, chunk.document_id * count + part
+    return replace(chunk, chunk_id=chunk_id, document_id=document_id)
 
 
 def _joined(found: Sequence[Ranked], used: Sequence[Mode]) -> Ranked:
@@ -129,6 +130,20 @@ class _Catalogs:
             return self._catalogs[part].document_text(number)
         except KeyError:
             raise KeyError(document_id) from None
+
+    def chunks_of(self, document_id: int) -> list[StoredChunk]:
+        number, part = divmod(document_id, len(self._catalogs))
+        return [
+            renumbered(chunk, part, len(self._catalogs))
+            for chunk in self._catalogs[part].chunks_of(number)
+        ]
+
+    def find_documents(self, *, folders: Sequence[str], at_most: int) -> list[tuple[int, str]]:
+        count, found = len(self._catalogs), list[tuple[int, str]]()
+        for part, catalog in enumerate(self._catalogs):
+            several = catalog.find_documents(folders=folders, at_most=at_most)
+            found += [(number * count + part, path) for number, path in several]
+        return sorted(found, key=lambda one: one[1])[:at_most]
 
     def index_texts(self, chunk_ids: Iterable[int]) -> list[tuple[int, str, str]]:
         count, found = len(self._catalogs), list[tuple[int, str, str]]()

@@ -12,10 +12,12 @@ from rag.encoder import Encoder
 from rag.federation import Federation
 from rag.generate import Generator
 from rag.indexes import Indexes
-from rag.packer import Packed, join_chunks, pack
+from rag.packer import Packed, pack
+from rag.passages import join_chunks
 from rag.query import Query, understand
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
+from rag.scopes import Scope
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -125,15 +127,15 @@ class Footnote:
         """
         run = AnswerRun(question, understand(question, history, self._rewriter))
         found, packed = self._find(run.query, history, options)
-        run.found(found, packed.passages)
-        yield SourcesFound(packed.passages, found.hits, found)
+        run.found(found, packed.passages, packed.report)
+        yield SourcesFound(packed.passages, found.hits, found, packed.report)
         yield from self._write(run, packed)
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer from these passages, without a search. GenerationError if the model fails."""
         run = AnswerRun(question, understand(question))
         run.found(Found((), question), passages)
-        for event in self._write(run, Packed(tuple(passages), (), 0, ())):
+        for event in self._write(run, Packed(tuple(passages), ())):
             if isinstance(event, AnswerFinished):
                 return event.answer
         raise AssertionError("an answer ends with AnswerFinished")
@@ -155,23 +157,26 @@ class Footnote:
         for tries_left in reversed(range(MAX_TRIES)):
             found = self._look_up(query, self._top_k, options.mode, options.where)
             try:
-                return found, self._pack(query.asked, found.hits, history)
+                return found, self._pack(query.asked, found, history, options.scope)
             except KeyError:
                 if not tries_left:
                     raise
         raise AssertionError("unreachable")
 
-    def _pack(self, question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Packed:
+    def _pack(
+        self, question: str, found: Found, history: Sequence[Message], scope: Scope
+    ) -> Packed:
         catalog = self._catalog
         if self._generator is None:
-            passages = join_chunks(hits, catalog)
-            return Packed(tuple(passages), (), 0, ())
+            return Packed(tuple(join_chunks(found.hits, catalog)), ())
         return pack(
             question,
-            hits,
+            found.hits,
             history,
             self._generator,
             catalog,
             max_answer_tokens=self._max_answer_tokens,
             context_tokens=self._context_tokens,
+            scope=scope,
+            where=found.where,
         )

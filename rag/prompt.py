@@ -102,7 +102,7 @@ def passage_text(passage: Passage, mark: str) -> str:
     if passage.heading and passage.heading != passage.title:
         place += f" > {passage.heading}"
     if passage.page is not None:
-        place += f", p. {passage.page}"
+        place += f", p. {passage.pages}"
     text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
     return f"[{passage.number}] {as_shown(place)}:\n{as_shown(text)}".replace(mark, "")
 

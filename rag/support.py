@@ -186,7 +186,7 @@ def _citation(found: Support, fault: Fault | None) -> Citation:
         document_id=passage.document_id,
         document=passage.title,
         path=passage.path,
-        page=passage.page,
+        page=passage.page_at(passage.start + found.start),
         heading=passage.heading,
         start=passage.start + found.start,
         end=passage.start + found.end,

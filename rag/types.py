@@ -127,7 +127,8 @@ class Passage:
     """A numbered piece of a document that a question is answered from.
 
     `number` is the marker that cites it, from 1; `document.text[start:end] == text`. `header` is
-    the header line of the table that the passage begins in the middle of.
+    the header line of the table that the passage begins in the middle of. `page` is where it
+    begins; `next_pages` are the positions in the document where further pages begin, with these.
     """
 
     number: int
@@ -141,11 +142,25 @@ class Passage:
     text: str
     score: float
     header: str = ""
+    next_pages: tuple[tuple[int, int], ...] = ()
 
     @property
     def heading(self) -> str:
         """The heading path on one line."""
         return " > ".join(self.headings)
+
+    @property
+    def pages(self) -> str:
+        """The page, or the first and the last as in 3-5; nothing where there are no pages."""
+        if self.page is None:
+            return ""
+        last = self.next_pages[-1][1] if self.next_pages else self.page
+        return str(self.page) if last == self.page else f"{self.page}-{last}"
+
+    def page_at(self, position: int) -> int | None:
+        """The page on which a position of the document stands."""
+        turned = [page for start, page in self.next_pages if start <= position]
+        return turned[-1] if turned else self.page
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +169,53 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPassage:
+    """A passage of a prompt: its number, the tokens it takes there, how wide its hit was made."""
+
+    number: int
+    tokens: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A hit, by its rank, that is not in the prompt or not as wide as was asked, and why.
+
+    `tokens` are what it, or all that was asked of it, would take.
+    """
+
+    rank: int
+    path: str
+    title: str
+    heading: str
+    tokens: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackReport:
+    """What a prompt was made of. All sizes are in tokens of the model that answers.
+
+    `budget` is what the prompt may take, `room` what of it was free for passages; `turns` are
+    pairs of a question and its answer. `scope` is what was asked for.
+    """
+
+    scope: str
+    passages: tuple[PackedPassage, ...]
+    left_out: tuple[LeftOut, ...]
+    kept_turns: int
+    dropped_turns: int
+    prompt_tokens: int
+    room: int
+    budget: int
+
+    @property
+    def passage_tokens(self) -> int:
+        """What the passages take in all."""
+        return sum(passage.tokens for passage in self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +270,9 @@ class Answer:
     """A finished answer. `text` carries the labels of `citations`, one each, in order.
 
     `[?]` in the text follows a statement that no source was found for. `passages` are the
-    numbered sources that the model saw, `hits` what the search found; `found` tells how. On
-    `signals` rests the decision whether they answer the question; None if nothing was written.
+    numbered sources that the model saw, `hits` what the search found; `found` tells how, and
+    `packing` what of it the model saw at what cost. On `signals` rests the decision whether they
+    answer the question; None if nothing was written.
     """
 
     question: str
@@ -225,6 +288,7 @@ class Answer:
     found: Found | None = None
     signals: Signals | None = None
     disagreements: tuple[Disagreement, ...] = ()
+    packing: PackReport | None = None
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and
@@ -233,11 +297,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """The search is done; the written answer follows. `found` tells how it was searched."""
+    """The search is done; the written answer follows. `found` tells how it was searched.
+
+    `packing` tells what of it the model sees; without a model there is none.
+    """
 
     passages: tuple[Passage, ...]
     hits: tuple[Hit, ...]
     found: Found | None = None
+    packing: PackReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

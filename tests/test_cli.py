@@ -65,6 +65,7 @@ def test_from_a_folder_to_an_answer(
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
         "disagreements",
         "search",
+        "search", "packing",
     }  # fmt: skip
     assert answer["answer"] == "The pump is blue[1]."
     (citation,) = answer["citations"]

@@ -12,8 +12,10 @@ from ingest.sync import sync
 from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.indexes import Indexes
-from rag.packer import Packed, fit_history, join_chunks, pack
+from rag.packer import Packed, fit_history, pack
+from rag.passages import join_chunks
 from rag.prompt import build_messages
+from rag.scopes import Scope
 from rag.types import Hit, Message
 
 
@@ -42,13 +44,17 @@ def hits(catalog: Catalog, *ordinals: tuple[int, int]) -> list[Hit]:
 
 
 def run(
-    found: list[Hit], catalog: Catalog, history: list[Message] | None = None, **others: int
+    found: list[Hit],
+    catalog: Catalog,
+    history: list[Message] | None = None,
+    scope: Scope = "passage",
+    **others: int,
 ) -> Packed:
     generator = ScriptedGenerator("", max_model_len=others.pop("max_model_len", 4000))
     return pack(
         "Which word?", found, history or [], generator, catalog,
         max_answer_tokens=others.pop("max_answer_tokens", 100),
-        context_tokens=others.pop("context_tokens", None),
+        context_tokens=others.pop("context_tokens", None), scope=scope,
     )  # fmt: skip
 
 
@@ -110,13 +116,16 @@ def test_never_exceeds_its_budget(
     assert packed.prompt_tokens == generator.count_chat_tokens(messages) <= fixed + room
     shown = [text for p in packed.passages for text in (p.header, p.text)]
     assert sum(map(generator.count_tokens, shown)) <= context
-    assert len(packed.left_out) + len(packed.passages) >= (1 if picks else 0)
+    assert packed.report is not None
+    assert len(packed.report.left_out) + len(packed.passages) >= (1 if picks else 0)
 
 
 def test_what_is_left_out_is_named_with_its_reason(catalog: Catalog) -> None:
     packed = run(hits(catalog, (0, 0), (0, 3), (1, 1)), catalog, context_tokens=50)
     assert len(packed.passages) == 1
-    assert all("tokens where" in reason for _, reason in packed.left_out)
+    assert packed.report is not None
+    assert [one.rank for one in packed.report.left_out] == [2, 3]
+    assert all("tokens where" in one.reason for one in packed.report.left_out)
 
 
 def test_a_question_that_does_not_fit_is_an_error(catalog: Catalog) -> None:

@@ -1,6 +1,6 @@
 // The sources under an answer: all as soon as they are found, then the cited ones first.
 export default function Sources() {
-  const { sources = [], words = {}, state } = props
+  const { sources = [], words = {}, state, read = "" } = props
 
   const card = (source) => (
     <a
@@ -36,6 +36,7 @@ export default function Sources() {
           <div className="fn-list">{others.map(card)}</div>
         </details>
       ) : null}
+      {read ? <p className="fn-where" data-testid="packing">{read}</p> : null}
     </section>
   )
 }

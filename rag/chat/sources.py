@@ -8,7 +8,8 @@ from typing import Any
 
 from rag.chat.texts import WORDS
 from rag.fault_texts import explain
-from rag.types import Answer, Citation, Passage
+from rag.pack_words import packing_line
+from rag.types import Answer, Citation, PackReport, Passage
 
 SNIPPET_CHARACTERS = 180
 
@@ -22,9 +23,11 @@ def citation_url(citation: Citation) -> str:
     return view_url(citation.document_id, citation.start, citation.end)
 
 
-def found_props(passages: Sequence[Passage], language: str) -> dict[str, Any]:
+def found_props(
+    passages: Sequence[Passage], language: str, packing: PackReport | None = None
+) -> dict[str, Any]:
     """What is shown as soon as the search is done."""
-    return _props("found", passages, {}, language)
+    return _props("found", passages, {}, language, packing)
 
 
 def answered_props(answer: Answer, language: str) -> dict[str, Any]:
@@ -32,15 +35,21 @@ def answered_props(answer: Answer, language: str) -> dict[str, Any]:
     cited: dict[int, Citation] = {}
     for citation in sorted(answer.citations, key=lambda citation: not citation.supported):
         cited.setdefault(citation.marker, citation)
-    return _props("answered" if cited else "closest", answer.passages, cited, language)
+    state = "answered" if cited else "closest"
+    return _props(state, answer.passages, cited, language, answer.packing)
 
 
 def _props(
-    state: str, passages: Sequence[Passage], cited: dict[int, Citation], language: str
+    state: str,
+    passages: Sequence[Passage],
+    cited: dict[int, Citation],
+    language: str,
+    packing: PackReport | None,
 ) -> dict[str, Any]:
     words = WORDS[language]
     return {
         "state": state,
+        "read": packing_line(packing, language) if packing else "",
         "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")},
         "sources": [_source(passage, cited.get(passage.number), language) for passage in passages],
     }
@@ -48,7 +57,8 @@ def _props(
 
 def _source(passage: Passage, citation: Citation | None, language: str) -> dict[str, Any]:
     spot: Passage | Citation = citation or passage
-    page = WORDS[language]["page"].format(page=spot.page) if spot.page else ""
+    pages = spot.pages if isinstance(spot, Passage) else spot.page
+    page = WORDS[language]["page"].format(page=pages) if pages else ""
     return {
         "number": passage.number,
         "title": passage.title,
