@@ -12,11 +12,12 @@ from rag.generate import Generator
 from rag.passages import join_hits
 from rag.prompt import build_messages, passage_text
 from rag.scopes import SCOPES, Scope
-from rag.selection import EVERYTHING, PARAGRAPH_END, Selection, select
+from rag.selection import EVERYTHING, PARAGRAPH_END, WIDENS_FROM_TOKENS, Selection, select
 from rag.shelf import Shelf
 from rag.types import Hit, Message, PackedPassage, PackReport, Passage
 from rag.where import Where
 
+MAX_FILLINGS = 3
 HISTORY_SHARE = 4  # a fourth of what the question leaves may be history
 
 
@@ -65,14 +66,18 @@ def pack(
     if context_tokens is not None and scope in ("auto", "passage"):
         room = min(room, context_tokens)
     selection = Selection(room, generator.count_tokens, Shelf(catalog))
-    select(hits, scope, selection, where)
-    while True:
-        passages = _passages(selection)
-        costs = [_cost(passage, generator) for passage in passages]
-        num_tokens = generator.count_chat_tokens(build_messages(question, passages, kept))
-        if (num_tokens <= budget and sum(costs) <= room) or not selection.taken:
+    for tries_left in reversed(range(MAX_FILLINGS)):
+        select(hits, scope, selection, where)
+        passages, costs = _passages(selection, generator)
+        is_full = room - sum(costs) < WIDENS_FROM_TOKENS or not selection.left_out
+        if is_full or not tries_left:
             break
+        selection.room = room - sum(costs)  # chunks that were joined take less than each alone
+    num_tokens = generator.count_chat_tokens(build_messages(question, passages, kept))
+    while (num_tokens > budget or sum(costs) > room) and selection.taken:
         _drop_last(selection)
+        passages, costs = _passages(selection, generator)
+        num_tokens = generator.count_chat_tokens(build_messages(question, passages, kept))
     scopes = _scopes(selection, passages)
     report = PackReport(
         scope=scope,
@@ -106,13 +111,12 @@ def _num_turns(history: Sequence[Message]) -> int:
     return (len(history) + 1) // 2
 
 
-def _passages(selection: Selection) -> list[Passage]:
+def _passages(selection: Selection, generator: Generator) -> tuple[list[Passage], list[int]]:
+    """Made of all that is selected, and the tokens of each."""
     is_wide = any(one.scope != "passage" for one in selection.taken)
-    return join_hits(selection.pseudo_hits(), selection.shelf, across_pages=is_wide)
-
-
-def _cost(passage: Passage, generator: Generator) -> int:
-    return generator.count_tokens(passage_text(passage, "") + PARAGRAPH_END)
+    passages = join_hits(selection.pseudo_hits(), selection.shelf, across_pages=is_wide)
+    texts = [passage_text(passage, "") + PARAGRAPH_END for passage in passages]
+    return passages, list(map(generator.count_tokens, texts))
 
 
 def _drop_last(selection: Selection) -> None:

@@ -43,7 +43,10 @@ class Selection:
     _held: dict[int, StoredChunk] = field(default_factory=dict)
 
     def take(self, hit: Hit, scope: Scope, chunks: Sequence[StoredChunk]) -> int:
-        """Take those not yet in, if all of them fit; returns the tokens that they need."""
+        """Take those not yet in, if all of them fit; returns the tokens that they need.
+
+        Of what does not fit, no more is counted than shows it.
+        """
         fresh = tuple(one for one in chunks if one.chunk_id not in self._held)
         needed = self._needed(chunks, "" if scope == "passage" else PARAGRAPH_END)
         if needed <= self.room and fresh:
@@ -84,6 +87,8 @@ class Selection:
             needed += self.count_tokens(chunk.text + end)
             if before is None or not touches(before, chunk, across_pages=True):
                 needed += self.place_tokens(chunk)
+            if needed > self.room:
+                break
         return needed
 
     def place_tokens(self, chunk: StoredChunk) -> int:
@@ -100,21 +105,23 @@ def select(
 ) -> None:
     """Fill a selection: as wide as it may be (auto), or with so much around each hit as is asked.
 
-    Where a hit's whole scope does not fit, it comes with the widest that does.
+    Where a hit's whole scope does not fit, it comes with the widest that does. What was left out
+    before is tried again.
     """
+    selection.left_out.clear()
     if scope in ("auto", "passage"):
         _take_hits(hits, selection)
         if scope == "auto" and not selection.left_out:
             _widen(selection, where)
         return
     asked: Scope = "document" if scope == "folder" else scope
-    room = selection.room
     needed = {hit.rank: _take_within(hit, asked, selection) for hit in hits}
     for hit in hits:
         if not selection.holds(hit.chunk):
+            room = selection.room
             fits = next((s for s in _narrower(asked) if _came_in(hit, s, selection)), None)
             instead = f"; its {fits} went in" if fits else ""
-            what = f"its {asked} takes {needed[hit.rank]} tokens of {room}{instead}"
+            what = f"its {asked} does not fit into the {room} tokens left{instead}"
             selection.leave_out(hit, needed[hit.rank], what)
     if scope == "folder":
         _take_folders(selection, where, whole_only=False)
@@ -128,6 +135,8 @@ def _narrower(scope: Scope) -> tuple[Scope, ...]:
 
 def _take_hits(hits: Sequence[Hit], selection: Selection) -> None:
     for hit in hits:
+        if selection.holds(hit.chunk):
+            continue
         room = selection.room
         needed = selection.take(hit, "passage", [hit.chunk])
         if not selection.holds(hit.chunk):

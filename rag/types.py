@@ -184,7 +184,7 @@ class PackedPassage:
 class LeftOut:
     """A hit, by its rank, that is not in the prompt or not as wide as was asked, and why.
 
-    `tokens` are what it, or all that was asked of it, would take.
+    `tokens` are what it would take; of more than a passage, as far as it was counted.
     """
 
     rank: int
