@@ -91,9 +91,12 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, nargs="*", help="folders to pack from")
     parser.add_argument("--experiment", action="store_true")
     parser.add_argument("--questions", type=int, default=20, help="of each language")
+    parser.add_argument("--minutes", type=float, default=60.0, help="no question begins later")
     options = parser.parse_args()
     name = "packing-orders" if options.experiment else "packing"
-    result = experiment(options.questions) if options.experiment else speed(options)
+    result = (
+        experiment(options.questions, options.minutes) if options.experiment else speed(options)
+    )
     print(json.dumps(result["summary"], indent=2, ensure_ascii=False))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
@@ -179,7 +182,7 @@ def indexed(folders: Sequence[Path], encoder: Any, chunk_tokens: int = 256) -> I
 # Order and number
 
 
-def experiment(num_questions: int) -> dict[str, Any]:
+def experiment(num_questions: int, minutes: float) -> dict[str, Any]:
     """Ask the same questions with each order and number of passages; count right answers."""
     settings = load_settings()
     generator = parts.open_generator(settings, print)
@@ -195,7 +198,11 @@ def experiment(num_questions: int) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     lock = threading.Lock()
 
+    end = time.monotonic() + 60 * minutes
+
     def ask(case: dict[str, Any]) -> None:
+        if time.monotonic() > end:
+            return
         row = _answers(case, generator)
         with lock:
             rows.append(row)

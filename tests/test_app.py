@@ -17,7 +17,7 @@ from rag.chat.sources import SNIPPET_CHARACTERS, answered_props, found_props, sn
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
 from rag.errors import GenerationError
-from rag.types import Answer, Citation, Passage, StoredDocument
+from rag.types import Answer, Citation, PackedPassage, PackReport, Passage, StoredDocument
 
 
 def escape(*pieces: str) -> str:
@@ -130,6 +130,14 @@ def test_cited_sources_lead_to_the_quote() -> None:
     assert props["sources"][1]["url"] == "/view/7?start=10&end=14#cite"
     bare = Answer("q", "t", True, (), (passage(1),), (), 0, 0, "m")
     assert answered_props(bare, "en")["state"] == "closest"
+
+
+def test_what_the_model_reads_is_told_below_the_sources() -> None:
+    packing = PackReport("auto", (PackedPassage(1, 700, "section"),), (), 0, 0, 1500, 1100, 7000)
+    assert found_props([passage(1)], "en")["read"] == ""
+    assert "700" in found_props([passage(1)], "en", packing)["read"]
+    answer = Answer("q", "t", True, (), (passage(1),), (), 0, 0, "m", packing=packing)
+    assert "1,100" in answered_props(answer, "zh")["read"]
 
 
 def test_snippets_are_short() -> None:

@@ -67,6 +67,8 @@ def test_from_a_folder_to_an_answer(
         "search",
         "search", "packing",
     }  # fmt: skip
+    assert answer["packing"]["passages"][0]["number"] == 1
+    assert answer["packing"]["prompt_tokens"] <= answer["packing"]["budget"]
     assert answer["answer"] == "The pump is blue[1]."
     (citation,) = answer["citations"]
     assert set(citation) == {
@@ -337,3 +339,13 @@ def test_models_fetch_also_fetches_the_reranker_that_is_set(
     assert run(monkeypatch, "models", "fetch") == 0
     assert asked == ["BAAI/bge-reranker-v2-m3"]
     assert "Model: BAAI/bge-reranker-v2-m3" in capsys.readouterr().err
+
+
+def test_a_scope_is_told_to_the_asker_and_an_unknown_one_named(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "ingest", str(docs)) == 0
+    assert run(monkeypatch, "ask", "Which colour is the pump?", "--scope", "document") == 0
+    assert "up to whole documents" in " ".join(capsys.readouterr().err.split())
+    assert run(monkeypatch, "ask", "Which colour?", "--scope", "chapter") == 1
+    assert "neighbours" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from fakes import ScriptedGenerator, WordEncoder
 from rag.encoder import embedding_key
 from rag.federation import Federation, Part
 from rag.indexes import Indexes
+from rag.packer import pack
 from rag.pipeline import Footnote
 from rag.retriever import NO_ENCODER, Retriever
 from rag.types import Chunk
@@ -114,3 +115,18 @@ def test_an_answer_cites_what_lies_in_several_indexes(three: list[Indexes]) -> N
     (citation,) = answer.citations
     assert citation.path.startswith("/cats/")
     assert answer.found is not None and answer.found.timings_ms["total"] > 0
+
+
+def test_hits_of_several_indexes_are_widened(three: list[Indexes]) -> None:
+    several = federation(*three[:2])
+    hits = several.find("valve pump cat", 4).hits
+    packed = pack(
+        "Which valve?", hits, (), ScriptedGenerator("", max_model_len=20_000), several.catalog,
+        max_answer_tokens=100, context_tokens=None, scope="folder",
+    )  # fmt: skip
+    folders = {hit.chunk.path.rpartition("/")[0] for hit in hits}
+    paths = {path for one in three for _, path in one.catalog.find_documents()}
+    beside = {path for path in paths if path.rpartition("/")[0] in folders}
+    assert {one.path for one in packed.passages} == beside and len(beside) >= 9
+    for one in packed.passages:
+        assert several.catalog.document_text(one.document_id)[one.start : one.end] == one.text
