@@ -64,6 +64,12 @@ class LetterTokenizer:
     def encode_chat(self, messages: list[Message]) -> list[int]:
         return [token for message in messages for token in self.encode(message.content)]
 
+    def count(self, text: str) -> int:
+        return len(self.encode(text))
+
+    def count_chat(self, messages: list[Message]) -> int:
+        return len(self.encode_chat(messages))
+
 
 @pytest.mark.parametrize(
     ("tokenizer", "avoid", "bias"),

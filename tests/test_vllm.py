@@ -155,6 +155,12 @@ class ByteTokenizer:
     def encode_chat(self, messages: Any) -> list[int]:
         return [token for message in messages for token in self.encode(message.content)]
 
+    def count(self, text: str) -> int:
+        return len(self.encode(text))
+
+    def count_chat(self, messages: Any) -> int:
+        return len(self.encode_chat(messages))
+
 
 Make = Callable[..., tuple[VllmGenerator, LetterEngine]]
 
