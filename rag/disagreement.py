@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rag.dates import date_of
 from rag.language import detect_language
-from rag.numbers import figures_in
+from rag.numbers import figures_in, numbers_in
 from rag.quantities import quantities_in
 from rag.sentences import ROW_START, split_sentences
 from rag.types import Citation, Disagreement, Passage
@@ -26,6 +26,7 @@ def find_disagreements(
     citations: Sequence[Citation], passages: Sequence[Passage], question: str
 ) -> list[Disagreement]:
     """At most MAX_TOLD; rows of tables are left out, for they differ by nature."""
+    asked = numbers_in(question)
     by_number = {passage.number: passage for passage in passages}
     found: dict[tuple[str, str], Disagreement] = {}
     for citation in citations:
@@ -34,7 +35,7 @@ def find_disagreements(
         for passage in passages:
             if passage.document_id == citation.document_id:
                 continue
-            if (span := _other_figure(citation.quote, passage)) is None:
+            if (span := _other_figure(citation.quote, passage, asked)) is None:
                 continue
             one = Disagreement(
                 citation,
@@ -56,9 +57,13 @@ def describe(found: Disagreement, question: str) -> tuple[str, str]:
     return f"\n\n{said} {first} ", f"{parting}{second} "
 
 
-def _other_figure(quote: str, passage: Passage) -> tuple[int, int] | None:
-    """A sentence of the passage that says the quote with other figures of the same kinds."""
-    figures, words = figures_in(quote), _words(quote)
+def _other_figure(quote: str, passage: Passage, asked: set[str]) -> tuple[int, int] | None:
+    """A sentence of the passage that says the quote with other figures of the same kinds.
+
+    The figures that were asked for tell which thing is meant: it must have them too.
+    """
+    figures, words = figures_in(quote) - asked, _words(quote)
+    named = figures_in(quote) & asked
     kinds = {one.kind for one in quantities_in(quote)}
     if not figures or len(words) < MIN_WORDS:
         return None
@@ -66,8 +71,13 @@ def _other_figure(quote: str, passage: Passage) -> tuple[int, int] | None:
         other = passage.text[start:end]
         if other.startswith(ROW_START):
             continue
-        theirs = figures_in(other)
-        if not theirs or theirs & figures == figures or theirs <= figures:
+        theirs = figures_in(other) - asked
+        if (
+            not theirs
+            or not named <= figures_in(other)
+            or theirs & figures == figures
+            or theirs <= figures
+        ):
             continue
         shared, others = words & _words(other), words | _words(other)
         is_same = len(shared) >= SAME_WORDS * len(others)

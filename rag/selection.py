@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from rag.passages import touches
 from rag.scopes import WIDER, Scope, within
-from rag.shelf import ROW_START, Shelf
+from rag.sentences import ROW_START
+from rag.shelf import Shelf
 from rag.types import Hit, LeftOut, StoredChunk
 from rag.where import Where
 

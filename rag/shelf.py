@@ -6,11 +6,10 @@ import os.path
 from collections.abc import Sequence
 
 from rag.catalog import Catalog
+from rag.sentences import ROW_START
 from rag.types import StoredChunk
 from rag.where import Where
 from rag.where_match import Matcher
-
-ROW_START = "| "  # of a table's row in a document's text
 
 
 class Shelf:

@@ -65,7 +65,7 @@ def test_from_a_folder_to_an_answer(
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
         "disagreements",
         "search",
-        "search", "packing",
+        "packing",
     }  # fmt: skip
     assert answer["packing"]["passages"][0]["number"] == 1
     assert answer["packing"]["prompt_tokens"] <= answer["packing"]["budget"]

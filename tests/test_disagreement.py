@@ -52,5 +52,14 @@ def test_what_is_no_disagreement(other: Passage) -> None:
     assert find("The notice period of a contract is 30 days", OLD, other) == []
 
 
+def test_a_figure_of_the_question_tells_which_thing_is_meant() -> None:
+    seven = passage("The lamp number 7 burns for 30 hours a day.", 1)
+    eight = passage("The lamp number 8 burns for 40 hours a day.", 2)
+    statement, question = "The lamp number 7 burns for 30 hours a day", "How long burns lamp 7?"
+    assert find(statement, seven, eight, question=question) == []
+    other = passage("The lamp number 7 burns for 40 hours a day.", 2)
+    assert len(find(statement, seven, other, question=question)) == 1
+
+
 def test_a_statement_that_is_not_borne_out_starts_none() -> None:
     assert find("The notice period of a contract is 31 days", OLD, NEW) == []
