@@ -13,14 +13,19 @@ UNCITED = "[?]"  # follows a statement that no source bears out
 
 _MARKER = re.compile(
     r"[\[【［](?:\s*(?:source|sources|来源|资料)?\s*\^?)"
-    r"(\d{1,3}(?:\s*[,，、;；和&]\s*\d{1,3})*)\s*[\]】］]",
+    r"(\d{1,3}(?:\s*[,，、;；和&–-]\s*\^?\d{1,3})*)\s*[\]】］]",
     re.IGNORECASE,
 )
 _MAY_BE_MARKER = re.compile(
     r"[\[【［]\s*(?:s(?:o(?:u(?:r(?:c(?:es?)?)?)?)?)?|来(?:源)?|资(?:料)?)?\s*\^?"
-    r"[\d\s,，、;；和&]*$",
+    r"[\d\s,，、;；和&^–-]*$",
     re.IGNORECASE,
 )
+MAX_MARKER = 40  # characters; what is longer is text, so that little is ever held back
+MAX_SPACES = 8  # that are dropped before a marker
+_RANGE = re.compile(r"(\d+)\s*[–-]\s*\^?(\d+)|(\d+)")
+_CODE = re.compile(r"(`{1,2})(?!`)[^`\n]{1,200}\1(?!`)")
+_MAY_BE_CODE = re.compile(r"`{1,2}[^`\n]{0,200}`{0,2}$")
 _LATIN_END = re.compile(r"[.!?]+[\"”’')\]]*$")
 _WIDE_END = re.compile(r"[。！？]+[”’」』）)]*$")
 _ABBREVIATION = re.compile(
@@ -46,7 +51,7 @@ class CitationParser:
 
     A marker stands for the statement before it, back to the last marker or sentence end. It is
     held back until it is whole, and neighbouring markers are checked together. A statement without
-    one gets the citation of a source that bears it out, or `[?]`. Code is left alone.
+    one gets the citation of a source that bears it out, or `[?]`. Code and links are left alone.
     """
 
     def __init__(self, checker: Checker) -> None:
@@ -79,36 +84,46 @@ class CitationParser:
                 pieces += self._take_until_fence()
             elif self._held.startswith(NOT_FOUND):  # said besides an answer, it says nothing
                 self._held = self._held[len(NOT_FOUND) :]
-            elif marker := _MARKER.match(self._held):
-                numbers = [int(n) for n in re.findall(r"\d+", marker[1])]
-                self._numbers = [*(self._numbers or []), *numbers]
-                self._held = self._held[marker.end() :]
             elif not is_last and self._must_wait():
                 break
+            elif marker := _marker_at(self._held):
+                self._numbers = [*(self._numbers or []), *_numbers(marker[1])]
+                self._held = self._held[marker.end() :]
+            elif code := _CODE.match(self._held):
+                pieces += self._take_text(code.end())
             else:
                 pieces += self._take_character()
         return _joined(pieces)
 
     def _must_wait(self) -> bool:
-        """Whether what is held may become a marker or a fence, or is the space before one."""
+        """Whether what is held may become a marker, code or a fence, or is the space before one."""
         rest = self._held.lstrip(" \t")
-        if not rest:
+        if len(self._held) - len(rest) > MAX_SPACES:
+            return False
+        if not rest or NOT_FOUND.startswith(rest) or _MAY_BE_CODE.match(self._held):
             return True
-        may_be_word = FENCE.startswith(self._held) or NOT_FOUND.startswith(rest)
-        return may_be_word or bool(_MAY_BE_MARKER.match(rest))
+        if len(rest) > MAX_MARKER:
+            return False
+        marker = _MARKER.match(rest)  # a link shows only in what follows the bracket
+        return bool(_MAY_BE_MARKER.match(rest)) or bool(marker and marker.end() == len(rest))
 
     def _take_character(self) -> list[Piece]:
         if self._held[0] in " \t":
             after = self._held.lstrip(" \t")
-            if _MARKER.match(after):  # a space before a marker is the model's habit, not text
+            is_habit = len(self._held) - len(after) <= MAX_SPACES
+            if is_habit and _marker_at(after):  # the model's habit, not text
                 self._held = after
                 return []
-        character, self._held = self._held[0], self._held[1:]
+        return self._take_text(1)
+
+    def _take_text(self, length: int) -> list[Piece]:
+        """Take so many characters as text, none of which ends a statement within them."""
+        text, self._held = self._held[:length], self._held[length:]
         pieces = []
-        if self._numbers is not None or self._ends_statement(character):
+        if self._numbers is not None or self._ends_statement(text[0]):
             pieces = self._end_statement()
-        self._statement += character
-        return [*pieces, AnswerText(character)]
+        self._statement += text
+        return [*pieces, AnswerText(text)]
 
     def _ends_statement(self, following: str) -> bool:
         """Whether the statement is complete, now that `following` comes after it."""
@@ -149,6 +164,22 @@ class CitationParser:
         if not code and not fence:
             self._held, code = "", "`" * kept  # the text has ended within a fence
         return [AnswerText(code)] if code else []
+
+
+def _marker_at(text: str) -> re.Match[str] | None:
+    """The marker that a text begins with, if it is not the text of a link."""
+    marker = _MARKER.match(text)
+    if marker is None or marker.end() > MAX_MARKER:
+        return None
+    return None if marker[0].endswith("]") and text.startswith("(", marker.end()) else marker
+
+
+def _numbers(listed: str) -> list[int]:
+    """The numbers of a marker, `2-4` being 2, 3 and 4."""
+    numbers: list[int] = []
+    for first, last, single in _RANGE.findall(listed):
+        numbers += range(int(first), int(last) + 1) if first else [int(single)]
+    return numbers
 
 
 def needs_citation(statement: str) -> bool:

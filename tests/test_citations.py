@@ -50,6 +50,14 @@ def parse(*pieces: str) -> tuple[str, Sources]:
         ("It is fact1 [Source 1].", "It is fact1[1]."),
         ("它是fact1 [来源1]。", "它是fact1[1]。"),
         ("It is fact1 [1, 9].", "It is fact1[1]."),
+        ("It is fact1, fact2 and fact3 [1-3].", "It is fact1, fact2 and fact3[1][2][3]."),
+        ("It is fact1 and fact2 [^1, ^2].", "It is fact1 and fact2[1][2]."),
+        ("It is fact1 (1) [1].", "It is fact1 (1)[1]."),
+        ("Take `a[1]` for fact1 [1].", "Take `a[1]` for fact1[1]."),
+        ("Take ``a[1]`` for fact1 [1].", "Take ``a[1]`` for fact1[1]."),
+        ("A lone ` for fact1 [1].", "A lone ` for fact1[1]."),
+        ("See [1](http://x) for fact1 [1].", "See [1](http://x) for fact1[1]."),
+        ("| fact1 [1] | x |\n", "| fact1[1] | x |\n"),
         ("It is plainly wrong [2].", "It is plainly wrong[2?]."),
         ("It is fact1. And more fact2.", "It is fact1.[1] And more fact2.[2]"),
         ("Nothing bears this out.", "Nothing bears this out.[?]"),
@@ -73,7 +81,8 @@ def test_examples(text: str, expected: str | None) -> None:
         st.sampled_from(
             ["fact1 is so", " [1]", ".", "。", " ", "\n", "[2", "]", "[1, 2]", "【3】", "```",
              "[x]", "[Sou", "rce 1]", "- ", "but fact2", "`", "1.5", "[9]", "来源", "NOT_",
-             "FOUND"]
+             "FOUND", "`a[1]`", "``", "[1-3]", "[^1]", "(http://x)", "(1)", " " * 9, "[1,1,1",
+             ",1" * 18, "\t"]
         ),
         max_size=25,
     ),
@@ -93,6 +102,19 @@ def test_how_the_text_is_cut_does_not_matter(parts: list[str], data: st.DataObje
 def test_text_without_markers_is_kept(text: str) -> None:
     shown = parse(text)[0]
     assert shown.replace("[?]", "") == text.replace("[?]", "")
+
+
+@given(
+    st.lists(st.sampled_from(["[1", ",1", " ", "`", "a", "\n", "]", "(", "Source"]), max_size=400)
+)
+def test_what_is_held_back_is_bounded(parts: list[str]) -> None:
+    parser = CitationParser(Sources())
+    shown = 0
+    text = "".join(parts).replace("]", "")  # no marker is ever whole: all is text
+    for taken, part in enumerate(text, 1):
+        for one in parser.feed(part):
+            shown += len(one.text.replace("[?]", "")) if isinstance(one, AnswerText) else 0
+        assert taken - shown <= 256
 
 
 def test_a_marker_is_held_back_until_it_is_whole() -> None:
