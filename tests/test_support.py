@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from fakes import WordEncoder, passage
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag.support import SupportChecker
 
@@ -81,3 +83,24 @@ def test_with_the_real_encoder_across_languages(
     assert found.supported is supported
     if supported:
         assert "保修" in found.quote
+
+
+PARTS = [
+    "# Pump data", "The pump holds 1,400 litres. It is blue.", "| Pump | Litres |",
+    "| --- | --- |", "| A | 1,400 |", "水泵容量为一千四百升。它是蓝色的。", "- a list item", "",
+    "  ", "𠀀😀 stands here.", "Cats sleep all day",
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(PARTS), min_size=1, max_size=8), min_size=1, max_size=3),
+    st.sampled_from(PARTS),
+)
+def test_every_quote_is_a_span_of_its_document(parts: list[list[str]], statement: str) -> None:
+    documents = {n: "Before.\n" + "\n".join(lines) for n, lines in enumerate(parts, 1)}
+    passages = [
+        passage(text[8:], n, start=8, end=len(text), headings=("Pump data",))
+        for n, text in documents.items()
+    ]
+    for found in SupportChecker(passages, WordEncoder()).cite(statement, list(documents)):
+        assert documents[found.document_id][found.start : found.end] == found.quote
