@@ -17,8 +17,8 @@ MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
 RESTATED = 0.5  # of a quote's words: then a no in one of the two alone turns it around
 
 _NO = re.compile(
-    r"\b(?:not|no|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"
-    r"|不得|不能|不可|不会|不是|不在|不包|不予|不属|不再|不需|没有|未|禁止|严禁|无需|无须|并非",
+    r"\b(?:not|no(?!\.\s*\d)|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"
+    r"|不得|不能|不可|不会|不是|不在|不包|不予|不属|不再|不需|没有|未(?!来)|禁止|严禁|无需|无须|并非",
     re.IGNORECASE,
 )
 _ROW = "|"

@@ -95,3 +95,9 @@ def test_the_first_fault_is_told(statement: str, quote: str, fault: Fault | None
 def test_what_the_question_says_need_not_stand_in_the_source() -> None:
     question = "How many litres does the X9 of 2024 hold?"
     assert find_fault("The X9 of 2024 holds 7 litres", question, "7 litres", "7 litres", "") is None
+
+
+def test_what_only_looks_like_a_no_turns_nothing_around() -> None:
+    assert not turns_around("该网络将支持主机连接。", "未来该网络将支持主机连接。")
+    assert not turns_around("Use pump 5 here", "Use pump No. 5 here")
+    assert turns_around("该网络支持主机连接。", "该网络未支持主机连接。")
