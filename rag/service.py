@@ -138,7 +138,7 @@ class Service:
         return self._readiness.wait(timeout)
 
     def state(self) -> str:
-        return self._readiness.state()
+        return parts.state_with(self._generator, self._readiness.state())
 
     def status(self) -> dict[str, Any]:
         """Everything a program may want to know."""

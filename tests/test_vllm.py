@@ -8,144 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from letter_engine import LetterEngine
+from qwen_shape import QWEN_7B
 
 import rag.generate.vllm
-from rag.errors import GenerationError, ModelError, SettingError
+from rag.errors import GenerationError, ModelError
 from rag.generate.vllm import VllmGenerator
-from rag.generate.vllm_engine import Delta, Request
-from rag.generate.vllm_options import VllmOptions, engine_arguments, kv_bytes_per_token
+from rag.generate.vllm_options import VllmOptions
 from rag.types import Message
 
-QWEN_7B = {
-    "model_type": "qwen2", "num_hidden_layers": 28, "num_attention_heads": 28,
-    "num_key_value_heads": 4, "hidden_size": 3584, "max_position_embeddings": 32768,
-    "rope_theta": 1000000.0,
-}  # fmt: skip
 PATIENCE_SECONDS = 60.0
-
-
-def test_memory_of_the_cache() -> None:
-    assert kv_bytes_per_token(QWEN_7B) == 57_344  # 28 layers x 4 heads x 128 x 2 x 2 bytes
-    assert kv_bytes_per_token(QWEN_7B | {"head_dim": 64}) == 28_672
-
-
-def test_arguments_on_the_processor() -> None:
-    assert engine_arguments("/m", QWEN_7B, VllmOptions("cpu")) == {
-        "model": "/m",
-        "max_model_len": 8192,
-        "enable_prefix_caching": True,
-        "use_tqdm_on_load": False,
-        "seed": 0,
-        "dtype": "bfloat16",
-        "enforce_eager": True,
-        "max_num_batched_tokens": 512,
-        "kv_cache_memory_bytes": 57_344 * 8192 * 2,
-    }
-
-
-def test_arguments_on_a_gpu_with_128k() -> None:
-    options = VllmOptions("cuda", 131_072, 2, 0.9, "fp8")
-    assert engine_arguments("/m", QWEN_7B, options) == {
-        "model": "/m",
-        "max_model_len": 131_072,
-        "enable_prefix_caching": True,
-        "use_tqdm_on_load": False,
-        "seed": 0,
-        "tensor_parallel_size": 2,
-        "gpu_memory_utilization": 0.9,
-        "kv_cache_dtype": "fp8",
-        "hf_overrides": {
-            "rope_parameters": {
-                "rope_type": "yarn",
-                "factor": 4.0,
-                "original_max_position_embeddings": 32768,
-                "rope_theta": 1000000.0,
-            }
-        },
-    }
-
-
-def test_without_a_length_positions_are_not_stretched() -> None:
-    arguments = engine_arguments("/m", QWEN_7B, VllmOptions("cuda"))
-    assert arguments["max_model_len"] == 32_768 and "hf_overrides" not in arguments
-    small = engine_arguments("/m", QWEN_7B | {"max_position_embeddings": 2048}, VllmOptions("cpu"))
-    assert small["max_model_len"] == 2048
-
-
-@pytest.mark.parametrize(("model_type", "length"), [("qwen2", 131_073), ("llama", 40_000)])
-def test_a_length_out_of_reach_is_refused(model_type: str, length: int) -> None:
-    with pytest.raises(SettingError, match="max_model_len"):
-        engine_arguments("/m", QWEN_7B | {"model_type": model_type}, VllmOptions("cuda", length))
-
-
-@pytest.mark.model
-def test_the_arguments_are_ones_that_vllm_has() -> None:
-    import dataclasses
-
-    from vllm.engine.arg_utils import EngineArgs
-
-    known = {field.name for field in dataclasses.fields(EngineArgs)}
-    for options in (VllmOptions("cpu"), VllmOptions("cuda", 131_072)):
-        assert engine_arguments("/m", QWEN_7B, options).keys() <= known
-
-
-# The thread, with an engine that writes one letter a step
-
-
-class LetterEngine:
-    """Writes a, b, c ... for every request at once; `fail` breaks a step or a request.
-
-    A token weighs as little as its number is large.
-    """
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self.arguments = arguments
-        self.written: dict[str, list[int]] = {}  # request -> [letters so far, letters wanted]
-        self.log: list[str] = []
-        self.avoided: list[tuple[int, ...]] = []
-        self.schemas: list[Any] = []
-        self.weighed: dict[str, tuple[int, ...]] = {}
-        self.fail = False
-        self.gate: threading.Semaphore | None = None
-        self.is_closed = False
-        self.threads = {threading.get_ident()}
-
-    def add(self, request: Request) -> None:
-        self.threads.add(threading.get_ident())
-        if request.temperature > 1.5:
-            raise ValueError("too hot")
-        self.written[request.request_id] = [0, request.max_tokens]
-        num_tokens = len(request.ids)
-        self.log.append(
-            f"add {request.request_id} {num_tokens} {request.max_tokens} {request.temperature}"
-        )
-        self.avoided.append(request.avoided)
-        self.schemas.append(request.schema)
-        self.weighed[request.request_id] = request.weighed
-
-    def abort(self, request_id: str) -> None:
-        self.threads.add(threading.get_ident())
-        del self.written[request_id]
-        self.log.append(f"abort {request_id}")
-
-    def step(self) -> list[Delta]:
-        self.threads.add(threading.get_ident())
-        if self.gate is not None:
-            self.gate.acquire()
-        if self.fail:
-            raise RuntimeError("out of memory")
-        deltas = []
-        for request_id, (done, wanted) in list(self.written.items()):
-            reason = "length" if done + 1 == wanted else None
-            weights = tuple(float(-token) for token in self.weighed[request_id])
-            deltas.append(Delta(request_id, chr(ord("a") + done), 1, reason, weights))
-            self.written[request_id][0] += 1
-            if reason:
-                del self.written[request_id]
-        return deltas
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 class ByteTokenizer:
@@ -278,18 +150,26 @@ def test_a_prompt_that_does_not_fit_is_refused(make: Make) -> None:
     assert "".join(ask(generator, "x" * 95, 5)) == "abcde"
 
 
-def test_a_dead_engine_says_so(make: Make) -> None:
-    generator, engine = make(gate=True)
-    assert engine.gate is not None
-    generation = ask(generator)
-    engine.fail = True
-    engine.gate.release()
-    with pytest.raises(GenerationError, match="out of memory"):
-        list(generation)
-    generator._thread.join(PATIENCE_SECONDS)
-    with pytest.raises(GenerationError, match="out of memory"):
-        ask(generator)
-    assert engine.is_closed
+def test_the_rules_are_read_before_the_first_question(make: Make, tmp_path: Path) -> None:
+    engines: list[LetterEngine] = []
+    lines: list[str] = []
+
+    def make_engine(arguments: dict[str, Any]) -> LetterEngine:
+        engines.append(LetterEngine(arguments))
+        return engines[-1]
+
+    options = VllmOptions("cpu", max_model_len=1024)
+    generator = VllmGenerator(
+        str(tmp_path), name="x", options=options, make_engine=make_engine,
+        warm_up=[Message("system", "rules")], say=lines.append,
+    )  # fmt: skip
+    try:
+        assert engines[0].log == ["add warm-up 5 1 0.0"] and not engines[0].written
+        assert "".join(ask(generator)) == "abcde" and generator.state == "ready"
+    finally:
+        generator.close()
+    assert [line.split()[0] for line in lines] == ["Loading", "Warming"]
+    assert "1,024 tokens" in lines[0] and generator.state == "stopped"
 
 
 def test_closing_ends_answers_with_an_error(make: Make) -> None:
@@ -316,8 +196,13 @@ def test_a_folder_that_cannot_be_loaded(
     def fail(arguments: dict[str, Any]) -> LetterEngine:
         raise RuntimeError("no memory")
 
+    def short(arguments: dict[str, Any]) -> LetterEngine:
+        raise ValueError("To serve at least one request, 7 GiB KV cache is needed")
+
     with pytest.raises(ModelError, match="no memory"):
         VllmGenerator(str(tmp_path), name="x", options=VllmOptions(), make_engine=fail)
+    with pytest.raises(ModelError, match=r"max_model_len.*gpu_memory_utilization"):
+        VllmGenerator(str(tmp_path), name="x", options=VllmOptions(), make_engine=short)
     with pytest.raises(ModelError, match=r"config\.json"):
         VllmGenerator(str(tmp_path / "none"), name="x", options=VllmOptions())
 

@@ -4,76 +4,31 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
-import queue
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rag.errors import GenerationError, ModelError
-from rag.generate.vllm_engine import Delta, Engine, Request, VllmEngine
-from rag.generate.vllm_options import VllmOptions, engine_arguments, prepare_process
+from rag.generate.memory import gib, read_shape, weight_bytes_in
+from rag.generate.vllm_engine import Engine, Request, VllmEngine
+from rag.generate.vllm_failure import explain_failure
+from rag.generate.vllm_options import (
+    VllmOptions,
+    choose_max_model_len,
+    engine_arguments,
+    prepare_process,
+)
+from rag.generate.vllm_thread import EngineThread, Say, State, VllmGeneration
 from rag.tokens import ChatTokenizer
 from rag.types import Message
 
-log = logging.getLogger(__name__)
-
-CLOSE_SECONDS = 30.0
-
-
-class VllmGeneration:
-    """One answer under way. The engine's thread puts in; the asker iterates."""
-
-    def __init__(
-        self, request_id: str, prompt_tokens: int, abort: Callable[[VllmGeneration], None]
-    ) -> None:
-        self.request_id = request_id
-        self.prompt_tokens = prompt_tokens
-        self.completion_tokens = 0
-        self.finish_reason: str | None = None
-        self.weights: tuple[float, ...] = ()
-        self._abort = abort
-        self._deltas: queue.SimpleQueue[Delta | GenerationError] = queue.SimpleQueue()
-        self._ended = False
-
-    def put(self, item: Delta | GenerationError) -> None:
-        """Called by the engine's thread."""
-        self._deltas.put(item)
-
-    def __iter__(self) -> Iterator[str]:
-        while not self._ended:
-            item = self._deltas.get()
-            if isinstance(item, GenerationError):
-                self._ended = True
-                raise item
-            self.completion_tokens += item.num_tokens
-            self.weights = self.weights or item.weights
-            if item.finish_reason is not None:
-                self._ended = True
-                self.finish_reason = item.finish_reason
-            if item.text:
-                yield item.text
-
-    def close(self) -> None:
-        """Stop writing; harmless when it has ended."""
-        if not self._ended:
-            self._ended = True
-            self.finish_reason = "abort"
-            self._abort(self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    generation: VllmGeneration
-    request: Request
-
 
 class VllmGenerator:
-    """Owns the engine in one thread, which batches whatever is asked at the same time.
+    """The model of a folder. One thread owns its engine and batches what is asked at once.
 
-    Raises ModelError if the folder cannot be loaded, SettingError if a length is out of reach.
+    `warm_up` is read once before the first question, so that what all prompts begin with is known
+    to the engine; `say` is told how far it is. Raises ModelError if the folder cannot be loaded,
+    SettingError if a length is out of reach.
     """
 
     def __init__(
@@ -83,28 +38,45 @@ class VllmGenerator:
         name: str,
         options: VllmOptions,
         make_engine: Callable[[dict[str, Any]], Engine] = VllmEngine,
+        warm_up: Sequence[Message] = (),
+        say: Say = lambda line: None,
     ) -> None:
         self.name = name
         config = _read_config(path)
-        arguments = engine_arguments(path, config, options)
-        self.max_model_len = int(arguments["max_model_len"])
+        shape = read_shape(config, weight_bytes_in(Path(path)))
+        choice = choose_max_model_len(shape, options)
+        if choice.remark:
+            say(choice.remark)
+        arguments = engine_arguments(path, config, shape, choice, options)
+        self.max_model_len = choice.max_model_len
         prepare_process(options.device)
         self._tokenizer = ChatTokenizer.from_folder(path)
-        self._inbox: queue.SimpleQueue[_Asked | VllmGeneration | None] = queue.SimpleQueue()
-        self._active: dict[str, VllmGeneration] = {}
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._dead: str | None = None
-        self._loaded: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._run, args=(make_engine, arguments), name="footnote-engine", daemon=True
-        )
-        self._thread.start()
-        if (error := self._loaded.get()) is not None:
+        ids = self._tokenizer.encode_chat(warm_up) if warm_up else []
+
+        def open_engine() -> Engine:
+            say(
+                f"Loading the language model ({gib(shape.weight_bytes)}), "
+                f"for prompts of up to {self.max_model_len:,} tokens"
+            )
+            engine = make_engine(arguments)
+            if 0 < len(ids) < self.max_model_len:
+                say("Warming the language model up")
+                _warm_up(engine, ids)
+            return engine
+
+        try:
+            self._engine = EngineThread(open_engine, say)
+        except Exception as error:
             raise ModelError(
-                f"vLLM cannot load {path} ({type(error).__name__}: {error}). `footnote doctor` "
-                "shows whether it fits this machine; generator none answers by quoting."
+                f"vLLM cannot load {path}: {explain_failure(error)} "
+                "generator none answers by quoting."
             ) from error
+
+    @property
+    def state(self) -> State:
+        """Whether it answers: ready, or restarting after a failure, or stopped for good."""
+        return self._engine.state
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text."""
@@ -126,7 +98,7 @@ class VllmGenerator:
         """Begin to write an answer, never with the first token of `avoid`.
 
         With a JSON `schema` what is written is JSON that it allows, unless cut off. Raises
-        GenerationError if the prompt does not fit.
+        GenerationError if the prompt does not fit, or there is no engine just now.
         """
         avoided = tuple(self._tokenizer.encode(avoid)[:1])
         return self._ask(messages, max_tokens, temperature, avoided=avoided, schema=schema)
@@ -152,86 +124,22 @@ class VllmGenerator:
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )
         name = f"answer-{next(self._numbers)}"
-        generation = VllmGeneration(name, len(ids), self._inbox.put)
-        with self._lock:
-            if self._dead is not None:
-                raise GenerationError(self._dead)
-            request = Request(name, ids, max_tokens, temperature, **more)
-            self._inbox.put(_Asked(generation, request))
-        return generation
+        return self._engine.ask(Request(name, ids, max_tokens, temperature, **more))
 
     def close(self) -> None:
         """Free the model; answers under way end with GenerationError."""
-        self._inbox.put(None)
-        self._thread.join(CLOSE_SECONDS)
-        if self._thread.is_alive():
-            log.warning("The language model did not stop within %.0f s.", CLOSE_SECONDS)
+        self._engine.close()
 
-    # The engine's thread
 
-    def _run(
-        self, make_engine: Callable[[dict[str, Any]], Engine], arguments: dict[str, Any]
-    ) -> None:
-        try:
-            engine = make_engine(arguments)
-        except Exception as error:
-            self._loaded.put(error)
-            return
-        self._loaded.put(None)
-        try:
-            while self._take(engine):
-                if self._active:
-                    self._step(engine)
-            self._die("The language model was closed.")
-        except Exception as error:
-            log.exception("The language model's engine failed.")
-            self._die(
-                f"The language model's engine failed ({type(error).__name__}: {error}). "
-                "Start Footnote again; `footnote doctor` shows whether the model fits."
-            )
-        finally:
-            engine.close()
-
-    def _take(self, engine: Engine) -> bool:
-        """Handle what came in, waiting when there is nothing else to do; False ends it all."""
-        while True:
-            try:
-                item = self._inbox.get(block=not self._active)
-            except queue.Empty:
-                return True
-            if item is None:
-                return False
-            if isinstance(item, _Asked):
-                self._add(engine, item)
-            elif self._active.pop(item.request_id, None):
-                engine.abort(item.request_id)
-
-    def _add(self, engine: Engine, asked: _Asked) -> None:
-        generation = asked.generation
-        try:
-            engine.add(asked.request)
-        except ValueError as error:  # the request is at fault, and fails alone
-            generation.put(GenerationError(f"vLLM refused the question ({error})."))
-        else:
-            self._active[generation.request_id] = generation
-
-    def _step(self, engine: Engine) -> None:
-        for delta in engine.step():
-            if (generation := self._active.get(delta.request_id)) is None:
-                continue
-            if delta.finish_reason is not None:
-                del self._active[delta.request_id]
-            generation.put(delta)
-
-    def _die(self, reason: str) -> None:
-        with self._lock:
-            self._dead = reason
-        waiting = list(self._active.values())
-        while not self._inbox.empty():
-            if isinstance(item := self._inbox.get(), _Asked):
-                waiting.append(item.generation)
-        for generation in waiting:
-            generation.put(GenerationError(reason))
+def _warm_up(engine: Engine, ids: list[int]) -> None:
+    """One token after the prompt: what is compiled or allocated late is then there."""
+    try:
+        engine.add(Request("warm-up", ids, 1, 0.0))
+        while not any(delta.finish_reason for delta in engine.step()):
+            pass
+    except BaseException:
+        engine.close()
+        raise
 
 
 def _read_config(path: str) -> dict[str, Any]:

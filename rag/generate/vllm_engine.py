@@ -11,13 +11,17 @@ NEVER = -100.0  # the bias of a token that is not to be written
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one step added to one request. `weights` are of the tokens that it weighs."""
+    """What one step added to one request. `weights` are of the tokens that it weighs.
+
+    `cached_tokens` of its prompt had been read before, for another request.
+    """
 
     request_id: str
     text: str
     num_tokens: int
     finish_reason: str | None
     weights: tuple[float, ...] = ()
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,11 @@ class VllmEngine:
     def __init__(self, arguments: dict[str, Any]) -> None:
         import vllm
 
-        self._llm: Any = vllm.LLM(**arguments)
+        try:
+            self._llm: Any = vllm.LLM(**arguments)
+        except BaseException:
+            _clean_up()  # else the next try finds half an engine in its way
+            raise
         self._engine: Any = self._llm.llm_engine
         self._weighed: dict[str, tuple[int, ...]] = {}
 
@@ -86,8 +94,9 @@ class VllmEngine:
             first = output.outputs[0]
             reason = first.finish_reason if output.finished else None
             weights = self._weights(output.request_id, first.logprobs)
+            num_tokens, num_cached = len(first.token_ids), output.num_cached_tokens or 0
             deltas.append(
-                Delta(output.request_id, first.text, len(first.token_ids), reason, weights)
+                Delta(output.request_id, first.text, num_tokens, reason, weights, num_cached)
             )
             if reason is not None:
                 self._weighed.pop(output.request_id, None)
@@ -99,4 +108,16 @@ class VllmEngine:
         return tuple(float(steps[-1][token].logprob) for token in weighed) if steps else ()
 
     def close(self) -> None:
-        self._engine.engine_core.shutdown()
+        """Stop it, and let all go that it holds, so that another one may be opened."""
+        try:
+            self._engine.engine_core.shutdown()
+        finally:
+            del self._llm, self._engine
+            _clean_up()
+
+
+def _clean_up() -> None:
+    """What vLLM keeps for the whole process."""
+    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()

@@ -3,56 +3,104 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rag.errors import SettingError
+from rag.generate.memory import (
+    BATCHED_TOKENS,
+    CPU_SHARE,
+    MAX_SEQUENCES,
+    YARN_FACTOR,
+    Device,
+    MemoryPlan,
+    ModelShape,
+    choose_length,
+    plan_memory,
+)
 
-CPU_MAX_MODEL_LEN = 8192
+CPU_MAX_MODEL_LEN = 8192  # a CPU reads about 175 tokens a second: this is 47 s
 CPU_FULL_PROMPTS = 2  # of full length that the CPU's cache holds at once
-CPU_BATCHED_TOKENS = 512  # a step can't be interrupted: this bounds how long a stop takes
-GPU_MAX_MODEL_LEN = 32_768
-BYTES_PER_VALUE = 2  # bfloat16
+GPU_CURES = (
+    "To fit more: set kv_cache_dtype to fp8, generator to an AWQ or GPTQ model, "
+    "tensor_parallel_size to the number of GPUs, or gpu_memory_utilization higher."
+)
+CPU_CURES = "To fit more: set generator to a smaller model, or give the machine more memory."
 
 
 @dataclass(frozen=True, slots=True)
 class VllmOptions:
-    """How the engine runs. `max_model_len` None picks what suits the device."""
+    """How the engine runs. `max_model_len` None picks what suits the device.
+
+    `device_bytes` is the memory of one GPU, or of the machine; 0 is unknown, and all fits.
+    """
 
     device: str = "cpu"
     max_model_len: int | None = None
     tensor_parallel_size: int = 1
     gpu_memory_utilization: float = 0.85
     kv_cache_dtype: str = "auto"
+    device_bytes: int = 0
+
+    @property
+    def place(self) -> Device:
+        """What the memory plan has to know of the device."""
+        if self.device == "cpu":
+            return Device("cpu", self.device_bytes, CPU_SHARE)
+        share, count = self.gpu_memory_utilization, self.tensor_parallel_size
+        return Device("cuda", self.device_bytes, share, count)
 
 
-def kv_bytes_per_token(config: dict[str, Any]) -> int:
-    """Memory of the keys and values of one token, in 16 bits."""
-    heads = int(config["num_attention_heads"])
-    head_dim = int(config.get("head_dim") or config["hidden_size"] // heads)
-    kv_heads = int(config.get("num_key_value_heads") or heads)
-    return int(config["num_hidden_layers"]) * kv_heads * head_dim * 2 * BYTES_PER_VALUE
+@dataclass(frozen=True, slots=True)
+class LengthChoice:
+    """The length in use, `remark` on why it is less than wanted ("" if not), and the plan."""
+
+    max_model_len: int
+    remark: str
+    plan: MemoryPlan
 
 
-def engine_arguments(path: str, config: dict[str, Any], options: VllmOptions) -> dict[str, Any]:
-    """What `LLM(...)` is given. Raises SettingError if the length is beyond the model's reach."""
+def choose_max_model_len(shape: ModelShape, options: VllmOptions) -> LengthChoice:
+    """The longest that fits, up to the length that is set.
+
+    Without one it is the model's native length, or what a processor reads in reasonable time.
+    Positions are stretched only when a length beyond the native one is set: vLLM stretches them
+    for every text, which costs a little quality on the short ones that most prompts are.
+    Raises SettingError if the length is out of reach, ModelError if nothing fits.
+    """
     is_cpu = options.device == "cpu"
-    native = int(config.get("max_position_embeddings", GPU_MAX_MODEL_LEN))
-    default = CPU_MAX_MODEL_LEN if is_cpu else GPU_MAX_MODEL_LEN
-    max_model_len = options.max_model_len or min(default, native)
+    kv_cache_dtype = "auto" if is_cpu else options.kv_cache_dtype
+    plan = plan_memory(shape, options.place, kv_cache_dtype)
+    usual = min(CPU_MAX_MODEL_LEN, shape.native_len) if is_cpu else shape.native_len
+    wanted = options.max_model_len or usual
+    cures = CPU_CURES if is_cpu else GPU_CURES
+    return LengthChoice(*choose_length(plan, wanted, cures), plan)
+
+
+def engine_arguments(
+    path: str,
+    config: Mapping[str, Any],
+    shape: ModelShape,
+    choice: LengthChoice,
+    options: VllmOptions,
+) -> dict[str, Any]:
+    """What `LLM(...)` is given."""
+    length, plan = choice.max_model_len, choice.plan
     arguments: dict[str, Any] = {
         "model": path,
-        "max_model_len": max_model_len,
+        "max_model_len": length,
         "enable_prefix_caching": True,
         "use_tqdm_on_load": False,
         "seed": 0,
+        "max_num_batched_tokens": BATCHED_TOKENS[options.device],
+        "max_num_seqs": MAX_SEQUENCES[options.device],
     }
-    if is_cpu:
+    if options.device == "cpu":
+        num_prompts = min(CPU_FULL_PROMPTS, plan.num_chats(length))
         arguments |= {
             "dtype": "bfloat16",
             "enforce_eager": True,
-            "max_num_batched_tokens": CPU_BATCHED_TOKENS,
-            "kv_cache_memory_bytes": kv_bytes_per_token(config) * max_model_len * CPU_FULL_PROMPTS,
+            "kv_cache_memory_bytes": int(plan.kv_bytes_per_token * length * num_prompts),
         }
     else:
         arguments |= {
@@ -60,24 +108,18 @@ def engine_arguments(path: str, config: dict[str, Any], options: VllmOptions) ->
             "gpu_memory_utilization": options.gpu_memory_utilization,
             "kv_cache_dtype": options.kv_cache_dtype,
         }
-    if max_model_len > native:
-        arguments["hf_overrides"] = _yarn(config, native, max_model_len)
+    if length > shape.native_len:
+        arguments["hf_overrides"] = _yarn(config, shape.native_len)
     return arguments
 
 
-def _yarn(config: dict[str, Any], native: int, max_model_len: int) -> dict[str, Any]:
+def _yarn(config: Mapping[str, Any], native: int) -> dict[str, Any]:
     """Positions stretched as Qwen2.5's model card says (Peng et al. 2023, arXiv:2309.00071)."""
-    factor = 4.0
-    if config.get("model_type") != "qwen2" or max_model_len > factor * native:
-        longest = int(factor * native) if config.get("model_type") == "qwen2" else native
-        raise SettingError(
-            f"max_model_len is {max_model_len}, but this model reaches {longest}. Set it lower."
-        )
     theta = config.get("rope_theta") or config["rope_parameters"]["rope_theta"]
     return {
         "rope_parameters": {
             "rope_type": "yarn",
-            "factor": factor,
+            "factor": YARN_FACTOR,
             "original_max_position_embeddings": native,
             "rope_theta": float(theta),  # vLLM does not take it from the rest of the config
         }
