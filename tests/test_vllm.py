@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from qwen_shape import QWEN_7B
 import rag.generate.vllm
 from rag.errors import GenerationError, ModelError
 from rag.generate.vllm import VllmGenerator
+from rag.generate.vllm_engine import VllmEngine
 from rag.generate.vllm_options import VllmOptions
 from rag.types import Message
 
@@ -243,3 +246,50 @@ def test_the_real_model_through_vllms_llm_class(generator_folder: str) -> None:
         generator.close()
     with pytest.raises(GenerationError, match="closed"):
         generator.generate(messages, max_tokens=8)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.model
+def test_the_real_engine_frees_what_is_left_and_is_opened_again(generator_folder: str) -> None:
+    engines: list[weakref.ref[VllmEngine]] = []
+    again = threading.Event()
+
+    def make_engine(arguments: dict[str, Any]) -> VllmEngine:
+        engine = VllmEngine(arguments)
+        engines.append(weakref.ref(engine))
+        return engine
+
+    def say(line: str) -> None:
+        if "again." in line:
+            again.set()
+
+    generator = VllmGenerator(
+        generator_folder, name="qwen", options=VllmOptions("cpu", max_model_len=2048),
+        make_engine=make_engine, say=say, warm_up=[Message("system", "Be brief.")],
+    )  # fmt: skip
+    messages = [Message("user", "Count from 1 to 500.")]
+    try:
+        long = generator.generate(messages, max_tokens=1500)
+        next(iter(long))
+        long.close()
+        assert "".join(generator.generate(messages, max_tokens=4))  # the thread has heard of it
+        first = engines[0]()
+        assert first is not None and first._engine.get_num_unfinished_requests() == 0
+        before = resident_bytes()
+
+        def broken() -> list[Any]:
+            raise RuntimeError("out of memory")
+
+        first._engine.step = broken
+        del first
+        with pytest.raises(GenerationError, match="max_model_len"):
+            list(generator.generate(messages, max_tokens=4))
+        assert again.wait(PATIENCE_SECONDS * 5)
+        assert engines[0]() is None
+        assert "".join(generator.generate(messages, max_tokens=4))
+        assert resident_bytes() < 1.3 * before  # one model, not two
+    finally:
+        generator.close()
