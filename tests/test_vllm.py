@@ -255,11 +255,13 @@ def resident_bytes() -> int:
 @pytest.mark.model
 def test_the_real_engine_frees_what_is_left_and_is_opened_again(generator_folder: str) -> None:
     engines: list[weakref.ref[VllmEngine]] = []
+    models: list[weakref.ref[Any]] = []
     again = threading.Event()
 
     def make_engine(arguments: dict[str, Any]) -> VllmEngine:
         engine = VllmEngine(arguments)
         engines.append(weakref.ref(engine))
+        models.append(weakref.ref(engine._llm))
         return engine
 
     def say(line: str) -> None:
@@ -288,7 +290,7 @@ def test_the_real_engine_frees_what_is_left_and_is_opened_again(generator_folder
         with pytest.raises(GenerationError, match="max_model_len"):
             list(generator.generate(messages, max_tokens=4))
         assert again.wait(PATIENCE_SECONDS * 5)
-        assert engines[0]() is None
+        assert engines[0]() is None and models[0]() is None
         assert "".join(generator.generate(messages, max_tokens=4))
         assert resident_bytes() < 1.3 * before  # one model, not two
     finally:

@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -155,7 +156,7 @@ class EngineThread:
     def _serve(self, engine: Engine) -> str | None:
         """Answer until it is closed (None) or the engine breaks: then why.
 
-        The error itself is let go here, since its traceback holds the engine.
+        The error itself is let go here, and logged as text, since its traceback holds the engine.
         """
         try:
             while self._take(engine):
@@ -164,7 +165,7 @@ class EngineThread:
             self._refuse("stopped", CLOSED)
             return None
         except Exception as error:
-            log.exception("The language model's engine failed.")
+            log.error("The language model's engine failed.\n%s", traceback.format_exc())
             reason = explain_failure(error)
             self._refuse(
                 "restarting",
@@ -188,7 +189,7 @@ class EngineThread:
             try:
                 engine = self._open_engine()
             except Exception as error:
-                log.exception("The language model's engine could not be started again.")
+                log.error("The engine could not be started again.\n%s", traceback.format_exc())
                 reason = explain_failure(error)
                 gc.collect()
                 continue
