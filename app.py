@@ -10,16 +10,27 @@ import chainlit as cl
 from chainlit.context import context
 
 from rag import web, web_chainlit
+from rag.ask_options import AskOptions
 from rag.chat.markdown import MarkdownEscaper
+from rag.chat.notes import notes_markdown
 from rag.chat.sources import answered_props, citation_url, found_props
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
 from rag.fault_texts import explain
-from rag.types import AnswerFinished, AnswerText, CitationFound, Message, SourcesFound
+from rag.types import (
+    Answer,
+    AnswerFinished,
+    AnswerText,
+    CitationFound,
+    Message,
+    Progress,
+    SourcesFound,
+)
 
 log = logging.getLogger(__name__)
 
 HISTORY = "history"
+PREVIOUS = "previous"  # the last answer, if it was finished
 MAX_HISTORY = 20  # messages; the packer takes of them what fits
 STATE_SECONDS = 1.0  # between looks at what the service is busy with
 GRACE_SECONDS = 15.0  # for a lost connection to come back before its answer is stopped
@@ -35,17 +46,19 @@ class Reply:
         self.language = language_of(question)
         self.words = WORDS[self.language]
         self.message = cl.Message(content="")
+        self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
         self._escaper = MarkdownEscaper()
         self._sources: cl.CustomElement | None = None
         self._begun = False
 
-    async def run(self, history: list[Message]) -> None:
+    async def run(self, history: list[Message], previous: Answer | None) -> None:
         """Ask and show, until the answer is finished or this task is cancelled."""
+        options = AskOptions(previous=previous)
         service = web.current_service()
         await self.message.send()
         waiting = asyncio.create_task(self._show_state(service))
-        events = iterate_in_thread(lambda: service.footnote.stream(self.question, history))
+        events = iterate_in_thread(lambda: service.footnote.stream(self.question, history, options))
         try:
             async with aclosing(events):
                 async for event in events:
@@ -71,6 +84,8 @@ class Reply:
             case SourcesFound(passages=passages, packing=packing):
                 await self._set_line(self.words["reading"])
                 await self._set_sources(found_props(passages, self.language, packing))
+            case Progress(text=text):
+                await self._set_line(f"{text} …")
             case AnswerText(text=text):
                 self.plain += text
                 await self._add(self._escaper.feed(text))
@@ -79,8 +94,9 @@ class Reply:
                 url = citation_url(citation)
                 await self._add(self._escaper.cite(citation, url, explain(citation, self.language)))
             case AnswerFinished(answer=answer):
-                self.plain = answer.text
+                self.plain, self.answer = answer.text, answer
                 await self._add(self._escaper.finish())
+                await self._add(notes_markdown(answer))
                 await self._set_sources(answered_props(answer, self.language))
 
     async def _add(self, markdown: str) -> None:
@@ -126,7 +142,7 @@ async def answer(message: cl.Message) -> None:
     history: list[Message] = cl.user_session.get(HISTORY) or []
     reply = Reply(question)
     try:
-        await reply.run(history)
+        await reply.run(history, cl.user_session.get(PREVIOUS))
     except Exception as error:
         log.exception("no answer to a question")
         await reply.abandon()
@@ -135,6 +151,7 @@ async def answer(message: cl.Message) -> None:
         if reply.plain:
             turn = [Message("user", question), Message("assistant", reply.plain)]
             cl.user_session.set(HISTORY, [*history, *turn][-MAX_HISTORY:])
+            cl.user_session.set(PREVIOUS, reply.answer)
 
 
 @cl.on_chat_end

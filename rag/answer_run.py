@@ -20,8 +20,10 @@ from rag.types import (
     CitationFound,
     Disagreement,
     Found,
+    Message,
     PackReport,
     Passage,
+    SourcesFound,
 )
 
 
@@ -32,6 +34,7 @@ class AnswerRun:
         self.question = question
         self.query = query
         self.passages: tuple[Passage, ...] = ()
+        self.prompt: tuple[Message, ...] = ()  # what the model read, for a follow-up to go on from
         self._found = Found((), question)
         self.pieces: list[AnswerText | CitationFound] = []
         self.signals: Signals | None = None
@@ -39,6 +42,7 @@ class AnswerRun:
         self._packing: PackReport | None = None
         self._abstained = False
         self._tokens = (0, 0)
+        self._beside = (0, 0)
         self._started = time.perf_counter()
         self._timings_ms: dict[str, float] = {}
 
@@ -47,6 +51,9 @@ class AnswerRun:
     ) -> None:
         self._found, self.passages, self._packing = found, tuple(passages), packing
         self._timings_ms["retrieve"] = self._elapsed_ms()
+
+    def sources(self) -> SourcesFound:
+        return SourcesFound(self.passages, self._found.hits, self._found, self._packing)
 
     def tick(self) -> None:
         """The model wrote something; the first time counts."""
@@ -61,7 +68,12 @@ class AnswerRun:
 
     def abstain(self) -> Iteration[AnswerEvent, None, None]:
         self._abstained = True
-        yield from self.take([AnswerText(refusal(self.question))])
+        yield from self.take([AnswerText(refusal(self.query.alone, self.query.language))])
+
+    def decline(self, text: str) -> Iteration[AnswerEvent, None, None]:
+        """Say instead of an answer what is missing."""
+        self._abstained = True
+        yield from self.take([AnswerText(text)])
 
     def end_refused(self) -> Iteration[AnswerEvent, None, None]:
         """An answer of which nothing is borne out is none: the marks stand, and it is said.
@@ -79,7 +91,7 @@ class AnswerRun:
     def refuse_after_all(self) -> Iteration[AnswerEvent, None, None]:
         """What was shown stands; that it is no answer is said below it."""
         self._abstained = True
-        yield from self.take([AnswerText(f"\n\n{refusal(self.question)}")])
+        yield from self.take([AnswerText(f"\n\n{refusal(self.query.alone, self.query.language)}")])
 
     def tell_disagreements(self) -> Iteration[AnswerEvent, None, None]:
         """Where another source gives another figure, both are shown below the answer."""
@@ -98,6 +110,10 @@ class AnswerRun:
         written = self._tokens[1] + generation.completion_tokens
         self._tokens = (generation.prompt_tokens, written)
 
+    def count_others(self, counted: Sequence[tuple[int, int]]) -> None:
+        """Add what was read and written beside the answer, prompt by prompt."""
+        self._beside = (sum(read for read, _ in counted), sum(wrote for _, wrote in counted))
+
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000
 
@@ -114,12 +130,13 @@ class AnswerRun:
             citations=tuple(self.citations()),
             passages=self.passages,
             hits=self._found.hits,
-            prompt_tokens=self._tokens[0],
-            completion_tokens=self._tokens[1],
+            prompt_tokens=self._tokens[0] + self._beside[0],
+            completion_tokens=self._tokens[1] + self._beside[1],
             model=model,
             timings_ms=self._timings_ms,
             found=self._found,
             signals=self.signals,
             disagreements=self._disagreements,
             packing=self._packing,
+            prompt=self.prompt,
         )

@@ -1,4 +1,4 @@
-"""Tells from its beginning that an answer is in another script than its question."""
+"""Tells from its beginning that an answer is in another script than its language."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from rag.names import is_unspaced
 
 CERTAIN_CHARACTERS = 24  # by then an answer's script shows
+UNSPACED_LANGUAGES = ("zh", "ja", "ko", "th", "lo", "my", "km")  # or syllable by syllable
 MIN_LETTERS = 4  # fewer may be a name or a unit
 
 _SENTENCE = re.compile(r"[.!?。！？\n\[【](?!\d)")
@@ -17,8 +18,8 @@ def shows_script(opening: str) -> bool:
     return len(opening) >= CERTAIN_CHARACTERS or bool(_SENTENCE.search(opening))
 
 
-def is_other_script(opening: str, question: str) -> bool:
-    """Whether the words of one are parted by spaces and those of the other are not."""
+def is_other_script(opening: str, language: str) -> bool:
+    """Whether words are parted by spaces in one of the two and not in the other."""
     if sum(map(str.isalpha, opening)) < MIN_LETTERS:
         return False
-    return is_unspaced(opening) != is_unspaced(question)
+    return is_unspaced(opening) != (language in UNSPACED_LANGUAGES)

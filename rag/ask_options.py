@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rag.scopes import Scope
+from rag.types import Answer
 from rag.where import Mode, Where
 
 
@@ -13,11 +14,14 @@ class AskOptions:
     """What an asker may choose for one question.
 
     `where` narrows what is searched; `scope` is how much of its document each hit brings along.
+    `previous` is the last answer of the conversation, if it is at hand: a follow-up may go on from
+    its sources, and "this document" is the one that it cites.
     """
 
     mode: Mode = "hybrid"
     where: Where = field(default_factory=Where)
     scope: Scope = "auto"
+    previous: Answer | None = None
 
 
 USUAL = AskOptions()

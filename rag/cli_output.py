@@ -31,6 +31,7 @@ from rag.types import (
     Passage,
     SourcesFound,
 )
+from rag.types import Progress as ReadingProgress
 
 SNIPPET_CHARACTERS = 240
 QUOTE_CHARACTERS = 300
@@ -167,6 +168,8 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
                     say(f"Note: {note}")
                 say(_sources_line(passages))
                 say(f"{packing_line(packing, 'en')}\n" if packing else "")
+            case ReadingProgress(text=text):
+                say(text)
             case AnswerText(text=text) if stream:
                 print(text, end="", file=out, flush=True)
             case CitationFound(citation=citation) if stream:

@@ -13,7 +13,7 @@ from rag.literals import Literals, find_literals
 from rag.ranking import Scale
 from rag.retriever import EVERYTHING, Retriever
 from rag.timings import Timings
-from rag.types import Found, Hit, StoredChunk
+from rag.types import Found, Hit, StoredChunk, StoredDocument
 from rag.where import Mode, Where, check_mode
 
 
@@ -123,6 +123,13 @@ class _Catalogs:
 
     def __init__(self, catalogs: Sequence[Catalog]) -> None:
         self._catalogs = catalogs
+
+    def documents(self) -> list[StoredDocument]:
+        return [
+            replace(document, document_id=document.document_id * len(self._catalogs) + part)
+            for part, catalog in enumerate(self._catalogs)
+            for document in catalog.documents()
+        ]
 
     def document_text(self, document_id: int) -> str:
         number, part = divmod(document_id, len(self._catalogs))

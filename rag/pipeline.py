@@ -8,12 +8,15 @@ from dataclasses import replace
 
 from rag.answer_run import AnswerRun
 from rag.ask_options import USUAL, AskOptions
+from rag.conversation import go_on, is_covered, put_question
 from rag.encoder import Encoder
 from rag.federation import Federation
 from rag.generate import Generator
+from rag.history import ShownHistory, show_history
 from rag.indexes import Indexes
 from rag.packer import Packed, pack
 from rag.passages import join_chunks
+from rag.prompt import build_messages
 from rag.query import Query, understand
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
@@ -26,11 +29,13 @@ from rag.types import (
     Hit,
     Message,
     Passage,
-    SourcesFound,
 )
 from rag.where import Mode, Where
+from rag.whole.answering import WholeAnswers
+from rag.whole.plan import Plan, Planner
 from rag.writer import Writer
 
+HISTORY_SHARE = 4  # a fourth of what the question leaves may be history
 MAX_TRIES = 5  # of a search whose documents are replaced before they are packed
 EXTRACTIVE = "extractive"  # the name of the model that is none
 
@@ -74,6 +79,13 @@ class Footnote:
         self._max_answer_tokens = max_answer_tokens
         self._writer = Writer(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
         self._rewriter = generator if rewrites else None
+        self._planner = Planner(self._catalog, generator.count_tokens if generator else len)
+        self._whole = WholeAnswers(
+            encoder,
+            max_answer_tokens=max_answer_tokens,
+            temperature=temperature,
+            context_tokens=context_tokens,
+        )
 
     def search(
         self, query: str, top_k: int = 10, *, mode: Mode = "hybrid", where: Where = EVERYTHING
@@ -126,19 +138,39 @@ class Footnote:
         Closing the iterator stops the model. Raises GenerationError if the model fails.
         """
         run = AnswerRun(question, understand(question, history, self._rewriter))
-        found, packed = self._find(run.query, history, options)
-        run.found(found, packed.passages, packed.report)
-        yield SourcesFound(packed.passages, found.hits, found, packed.report)
-        yield from self._write(run, packed)
+        if plan := self._plan(run.query, options):
+            yield from self._whole.answer(run, plan, self._generator)
+        elif prompt := self._go_on(run, options):
+            assert self._generator is not None, "there is a prompt only for a model"
+            yield run.sources()
+            yield from self._writer.write_from(run, prompt, self._generator)
+        else:
+            yield from self._answer(run, history, options)
+        yield AnswerFinished(run.answer(self._name))
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Answer from these passages, without a search. GenerationError if the model fails."""
         run = AnswerRun(question, understand(question))
         run.found(Found((), question), passages)
-        for event in self._write(run, Packed(tuple(passages), ())):
-            if isinstance(event, AnswerFinished):
-                return event.answer
-        raise AssertionError("an answer ends with AnswerFinished")
+        for _ in self._write(run, Packed(tuple(passages), ())):
+            pass
+        return run.answer(self._name)
+
+    @property
+    def _name(self) -> str:
+        return self._generator.name if self._generator else EXTRACTIVE
+
+    def _answer(
+        self, run: AnswerRun, history: Sequence[Message], options: AskOptions
+    ) -> Iteration[AnswerEvent, None, None]:
+        """From the best passages."""
+        shown = self._shown(run.query, history)
+        found, packed = self._find(run.query, shown.messages, options)
+        if note := shown.note(run.query.language):
+            found = replace(found, notes=(*found.notes, note))
+        run.found(found, packed.passages, packed.report)
+        yield run.sources()
+        yield from self._write(run, packed)
 
     def _write(self, run: AnswerRun, packed: Packed) -> Iteration[AnswerEvent, None, None]:
         if not packed.passages:
@@ -147,8 +179,48 @@ class Footnote:
             yield from self._writer.quote(run)
         else:
             yield from self._writer.write(run, packed, self._generator)
-        name = self._generator.name if self._generator else EXTRACTIVE
-        yield AnswerFinished(run.answer(name))
+
+    def _plan(self, query: Query, options: AskOptions) -> Plan | None:
+        """What is read for a task over whole documents."""
+
+        def search(text: str, top_k: int, where: Where) -> Found:
+            return self._look_up(understand(text), top_k, options.mode, where)
+
+        where = self._where.also(options.where)
+        return self._planner.plan(query, where, options.previous, search)
+
+    def _go_on(self, run: AnswerRun, options: AskOptions) -> list[Message]:
+        """The prompt of the answer before, gone on with where its sources are what is needed.
+
+        The run then has these sources. [] where it is not to be.
+        """
+        query, before, generator = run.query, options.previous, self._generator
+        leans = query.is_about_answer or query.alone != query.asked
+        if not leans or before is None or generator is None or before.found is None:
+            return []
+        if before.found.where != self._where.also(options.where):
+            return []
+        prompt = go_on(query, before, generator, self._catalog, self._max_answer_tokens)
+        if not prompt:
+            return []
+        if query.is_about_answer:
+            found = replace(before.found, query=query.alone, notes=query.notes, timings_ms={})
+        else:
+            found = self._look_up(query, self._top_k, options.mode, options.where)
+            if not is_covered(found.hits, before.passages):
+                return []
+        run.found(found, before.passages)
+        return prompt
+
+    def _shown(self, query: Query, history: Sequence[Message]) -> ShownHistory:
+        """What the model is shown of the conversation; nothing to put an answer otherwise."""
+        if self._generator is None or query.is_about_answer:
+            return ShownHistory(())
+        budget = self._generator.max_model_len - self._max_answer_tokens
+        room = budget - self._generator.count_chat_tokens(build_messages(query.put, ()))
+        if self._context_tokens is not None:
+            room = min(room, 2 * self._context_tokens)
+        return show_history(history, self._generator, max(room, 0) // HISTORY_SHARE)
 
     def _find(
         self, query: Query, history: Sequence[Message], options: AskOptions
@@ -157,7 +229,7 @@ class Footnote:
         for tries_left in reversed(range(MAX_TRIES)):
             found = self._look_up(query, self._top_k, options.mode, options.where)
             try:
-                return found, self._pack(query.asked, found, history, options.scope)
+                return found, self._pack(put_question(query), found, history, options.scope)
             except KeyError:
                 if not tries_left:
                     raise

@@ -71,9 +71,9 @@ _OWN_OPENINGS = (
 _SECRET = secrets.token_bytes(16)
 
 
-def refusal(question: str) -> str:
-    """That the documents hold no answer, in the question's language."""
-    return _REFUSALS.get(detect_language(question)) or _REFUSALS["en"]
+def refusal(question: str, language: str = "") -> str:
+    """That the documents hold no answer, in the language given, else in the question's."""
+    return _REFUSALS.get(language or detect_language(question)) or _REFUSALS["en"]
 
 
 def is_refusal(text: str) -> bool:
@@ -122,22 +122,33 @@ def build_messages(
     question: str,
     passages: Sequence[Passage],
     history: Sequence[Message] = (),
-    *,
-    insists: bool = False,
+    language: str = "",
 ) -> list[Message]:
     """The whole prompt: rules, what was said before, sources, question, a reminder.
 
-    With `insists` the language is asked for once more; the prompt begins as without.
+    The answer is asked for in the language given, else in the question's.
     """
     mark = fence_mark(passages)
     sources = "\n\n".join(passage_text(passage, mark) for passage in passages)
-    language = language_name(detect_language(question))
     user = (
         f"<sources {mark}>\n{sources}\n</sources {mark}>\n\n"
-        f"Question: {question.replace(mark, '')}\n"
-        f"(Answer in {language} from the sources, with the source's number such as [1] after each "
+        f"{asked(question.replace(mark, ''), language)}"
+    )
+    return [Message("system", SYSTEM), *history, Message("user", user)]
+
+
+def insist(messages: Sequence[Message], language: str) -> list[Message]:
+    """A prompt that asks for the language once more; it begins as the one given."""
+    name = language_name(language)
+    more = f"\n(Write {name}, no other language; translate what the sources say.)"
+    return [*messages[:-1], Message("user", messages[-1].content + more)]
+
+
+def asked(question: str, language: str = "") -> str:
+    """The question and, last, the reminder: what comes last is followed best."""
+    name = language_name(language or detect_language(question))
+    return (
+        f"Question: {question}\n"
+        f"(Answer in {name} from the sources, with the source's number such as [1] after each "
         f"sentence. Write {NOT_FOUND} only if none of the sources says it.)"
     )
-    if insists:
-        user += f"\n(Write {language}, no other language; translate what the sources say.)"
-    return [Message("system", SYSTEM), *history, Message("user", user)]

@@ -272,7 +272,8 @@ class Answer:
     `[?]` in the text follows a statement that no source was found for. `passages` are the
     numbered sources that the model saw, `hits` what the search found; `found` tells how, and
     `packing` what of it the model saw at what cost. On `signals` rests the decision whether they
-    answer the question; None if nothing was written.
+    answer the question; None if nothing was written. `prompt` is what the model read: the prompt
+    of a follow-up may begin with it.
     """
 
     question: str
@@ -289,10 +290,12 @@ class Answer:
     signals: Signals | None = None
     disagreements: tuple[Disagreement, ...] = ()
     packing: PackReport | None = None
+    prompt: tuple[Message, ...] = ()
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and
-# CitationFound mixed, which joined are the answer's text; AnswerFinished once.
+# CitationFound mixed, which joined are the answer's text; AnswerFinished once. While many parts
+# are read, Progress comes between.
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +326,19 @@ class CitationFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` parts are read; `text` says so, in the answer's language."""
+
+    done: int
+    total: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerFinished:
     """The whole answer, checked."""
 
     answer: Answer
 
 
-AnswerEvent = SourcesFound | AnswerText | CitationFound | AnswerFinished
+AnswerEvent = SourcesFound | AnswerText | CitationFound | Progress | AnswerFinished

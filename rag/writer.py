@@ -10,11 +10,12 @@ from typing import Literal
 from rag.answer_run import AnswerRun
 from rag.answer_script import is_other_script, shows_script
 from rag.citations import UNCITED, CitationParser, Piece
+from rag.conversation import put_question
 from rag.encoder import Encoder
 from rag.generate import Generator
 from rag.generate.extractive import extract_answer
 from rag.packer import Packed
-from rag.prompt import NOT_FOUND, build_messages, is_refusal, may_become_refusal
+from rag.prompt import NOT_FOUND, build_messages, insist, is_refusal, may_become_refusal
 from rag.refusal import Signals, answers
 from rag.repetition import until_repeated
 from rag.self_check import look_again
@@ -47,11 +48,20 @@ class Writer:
         self, run: AnswerRun, packed: Packed, generator: Generator
     ) -> Iteration[AnswerEvent, None, None]:
         """The model's answer, checked; after a refusal, a second attempt that must convince."""
-        messages = build_messages(run.question, packed.passages, packed.history)
-        checker = SupportChecker(run.passages, self._encoder, run.question)
+        messages = build_messages(
+            put_question(run.query), packed.passages, packed.history, run.query.language
+        )
+        yield from self.write_from(run, messages, generator)
+
+    def write_from(
+        self, run: AnswerRun, messages: Sequence[Message], generator: Generator
+    ) -> Iteration[AnswerEvent, None, None]:
+        """The same from a prompt that is ready; its sources are the run's passages."""
+        run.prompt = tuple(messages)
+        checker = SupportChecker(run.passages, self._encoder, run.query.put)
         outcome = yield from self._first_attempt(run, messages, generator, checker)
         if outcome == "other script":
-            messages = build_messages(run.question, packed.passages, packed.history, insists=True)
+            messages = insist(messages, run.query.language)
             outcome = yield from self._first_attempt(
                 run, messages, generator, checker, takes_any_script=True
             )
@@ -83,14 +93,14 @@ class Writer:
                     opening += text
                     if may_become_refusal(opening) or not shows_script(opening):
                         continue
-                    if not takes_any_script and is_other_script(opening, run.question):
+                    if not takes_any_script and is_other_script(opening, run.query.language):
                         return "other script"
                     is_open, text = True, opening
                 yield from run.take(parser.feed(text))
         if not is_open:
             if is_refusal(opening) or not opening.strip():
                 return "refused"
-            if not takes_any_script and is_other_script(opening, run.question):
+            if not takes_any_script and is_other_script(opening, run.query.language):
                 return "other script"
             yield from run.take(parser.feed(opening))
         yield from run.take(parser.finish())

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from rag.chat.markdown import MAX_INLINE_CODE, MarkdownEscaper
+from rag.chat.notes import notes_markdown
 from rag.chat.sources import SNIPPET_CHARACTERS, answered_props, found_props, snippet
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
 from rag.errors import GenerationError
-from rag.types import Answer, Citation, PackedPassage, PackReport, Passage, StoredDocument
+from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage, StoredDocument
 
 
 def escape(*pieces: str) -> str:
@@ -242,3 +243,19 @@ def test_errors_cross_the_thread() -> None:
             await anext(items)
 
     asyncio.run(collect())
+
+
+def test_notes_stand_below_an_answer_as_plain_text() -> None:
+    found = Found(
+        (), "q", notes=("3 earlier turns left out", "searched for: <b>*x*</b> ![a](http://b)")
+    )
+    answer = Answer("q", "t", False, (), (), (), 0, 0, "m", found=found)
+    shown = notes_markdown(answer)
+    assert shown.startswith("\n\n*3 earlier turns left out*\n\n*searched for")
+    kinds = {
+        token.type
+        for block in MarkdownIt("commonmark", {"html": True}).parse(shown)
+        for token in [block, *(block.children or [])]
+    }
+    assert not kinds & {"link_open", "image", "html_inline", "html_block"}
+    assert notes_markdown(Answer("q", "t", False, (), (), (), 0, 0, "m")) == ""

@@ -1,0 +1,1 @@
+"""Answers over whole documents: summaries, comparisons, lists."""
