@@ -113,7 +113,7 @@ class Reply:
         await self.message.update()
 
     async def _set_sources(self, props: dict[str, object]) -> None:
-        if not props["sources"]:
+        if not props["sources"] and "computation" not in props:
             return
         if self._sources is None:
             self._sources = cl.CustomElement(name="Sources", props=props, display="inline")

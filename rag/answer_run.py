@@ -18,6 +18,7 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Computation,
     Disagreement,
     Found,
     Message,
@@ -35,6 +36,7 @@ class AnswerRun:
         self.query = query
         self.passages: tuple[Passage, ...] = ()
         self.prompt: tuple[Message, ...] = ()  # what the model read, for a follow-up to go on from
+        self.computation: Computation | None = None
         self._found = Found((), question)
         self.pieces: list[AnswerText | CitationFound] = []
         self.signals: Signals | None = None
@@ -139,4 +141,5 @@ class AnswerRun:
             disagreements=self._disagreements,
             packing=self._packing,
             prompt=self.prompt,
+            computation=self.computation,
         )

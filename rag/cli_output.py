@@ -24,6 +24,7 @@ from rag.types import (
     AnswerText,
     Citation,
     CitationFound,
+    Computation,
     Disagreement,
     Found,
     Hit,
@@ -133,6 +134,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
         "packing": packing_json(answer.packing) if answer.packing else None,
+        "computation": dataclasses.asdict(answer.computation) if answer.computation else None,
     }
 
 
@@ -179,7 +181,15 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     assert answer is not None, "a stream ends with AnswerFinished"
     print("" if stream else answer.text, file=out)
     _print_citations(answer.citations, out)
+    if answer.computation:
+        _print_computation(answer.computation, out)
     return answer
+
+
+def _print_computation(computation: Computation, out: TextIO) -> None:
+    used, total = computation.rows_used, computation.rows_total
+    print(f"\nComputed from {used} of {total} rows of “{computation.table}”:", file=out)
+    print(f"    {computation.query}", file=out)
 
 
 def _print_citations(citations: Sequence[Citation], out: TextIO) -> None:

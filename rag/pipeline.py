@@ -21,6 +21,7 @@ from rag.query import Query, understand
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
 from rag.scopes import Scope
+from rag.tables.answering import answer_by_computing
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -170,7 +171,8 @@ class Footnote:
             found = replace(found, notes=(*found.notes, note))
         run.found(found, packed.passages, packed.report)
         yield run.sources()
-        yield from self._write(run, packed)
+        if not (yield from answer_by_computing(run, found, self._catalog, self._generator)):
+            yield from self._write(run, packed)
 
     def _write(self, run: AnswerRun, packed: Packed) -> Iteration[AnswerEvent, None, None]:
         if not packed.passages:

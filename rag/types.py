@@ -266,6 +266,24 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Computation:
+    """How a computed answer came about, for its reader to check.
+
+    `path` is the document, "" where the table stands in the question; `query` is the SQL that was
+    run over the `table` (a sheet, a heading, a kind of record). `result` is at most the first 100
+    rows of what it gave.
+    """
+
+    path: str
+    table: str
+    query: str
+    rows_used: int
+    rows_total: int
+    columns: tuple[str, ...]
+    result: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A finished answer. `text` carries the labels of `citations`, one each, in order.
 
@@ -273,7 +291,8 @@ class Answer:
     numbered sources that the model saw, `hits` what the search found; `found` tells how, and
     `packing` what of it the model saw at what cost. On `signals` rests the decision whether they
     answer the question; None if nothing was written. `prompt` is what the model read: the prompt
-    of a follow-up may begin with it.
+    of a follow-up may begin with it. `computation` is there where the answer was computed over a
+    table.
     """
 
     question: str
@@ -291,6 +310,7 @@ class Answer:
     disagreements: tuple[Disagreement, ...] = ()
     packing: PackReport | None = None
     prompt: tuple[Message, ...] = ()
+    computation: Computation | None = None
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and

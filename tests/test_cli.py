@@ -63,7 +63,7 @@ def test_from_a_folder_to_an_answer(
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
-        "disagreements",
+        "disagreements", "computation",
         "search",
         "packing",
     }  # fmt: skip

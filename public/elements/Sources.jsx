@@ -1,6 +1,6 @@
 // The sources under an answer: all as soon as they are found, then the cited ones first.
 export default function Sources() {
-  const { sources = [], words = {}, state, read = "" } = props
+  const { sources = [], words = {}, state, read = "", computation } = props
 
   const card = (source) => (
     <a
@@ -28,7 +28,9 @@ export default function Sources() {
 
   return (
     <section className="fn-sources" data-testid="sources" data-state={state} aria-label={heading}>
-      <h3 className="fn-heading">{heading} · {state === "answered" ? cited.length : sources.length}</h3>
+      {sources.length > 0 ? (
+        <h3 className="fn-heading">{heading} · {state === "answered" ? cited.length : sources.length}</h3>
+      ) : null}
       <div className="fn-list">{(state === "answered" ? cited : sources).map(card)}</div>
       {state === "answered" && others.length > 0 ? (
         <details className="fn-others" data-testid="also-found">
@@ -37,6 +39,12 @@ export default function Sources() {
         </details>
       ) : null}
       {read ? <p className="fn-where" data-testid="packing">{read}</p> : null}
+      {computation ? (
+        <details className="fn-others" data-testid="computation">
+          <summary>{computation.label}</summary>
+          <code className="fn-query">{computation.query}</code>
+        </details>
+      ) : null}
     </section>
   )
 }

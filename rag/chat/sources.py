@@ -9,7 +9,7 @@ from typing import Any
 from rag.chat.texts import WORDS
 from rag.fault_texts import explain
 from rag.pack_words import packing_line
-from rag.types import Answer, Citation, PackReport, Passage
+from rag.types import Answer, Citation, Computation, PackReport, Passage
 
 SNIPPET_CHARACTERS = 180
 
@@ -36,7 +36,17 @@ def answered_props(answer: Answer, language: str) -> dict[str, Any]:
     for citation in sorted(answer.citations, key=lambda citation: not citation.supported):
         cited.setdefault(citation.marker, citation)
     state = "answered" if cited else "closest"
-    return _props(state, answer.passages, cited, language, answer.packing)
+    props = _props(state, answer.passages, cited, language, answer.packing)
+    if answer.computation:
+        props["computation"] = _computation(answer.computation, WORDS[language])
+    return props
+
+
+def _computation(computation: Computation, words: dict[str, str]) -> dict[str, str]:
+    label = words["computed"].format(
+        used=computation.rows_used, total=computation.rows_total, table=computation.table
+    )
+    return {"label": label, "query": computation.query}
 
 
 def _props(

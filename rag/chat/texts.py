@@ -25,6 +25,7 @@ WORDS = {
         "closest": "Closest passages",
         "also_found": "Also found",
         "page": "p. {page}",
+        "computed": "Computed from {used} of {total} rows of “{table}”",
     },
     "zh": {
         "reading": "正在阅读来源……",
@@ -37,6 +38,7 @@ WORDS = {
         "closest": "最接近的段落",
         "also_found": "还找到",
         "page": "第 {page} 页",
+        "computed": "根据“{table}”{total} 行中的 {used} 行计算",
     },
 }
 

@@ -1,0 +1,187 @@
+"""Holds a model's plan to what the question says.
+
+A small model adds limits that nobody stated, and forgets ones that stand there to the letter. What
+the question names to the letter decides; a translation is the model's to make, and is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from rag.numbers import numbers_in
+from rag.tables.mentions import Mention, find_mentions, normalized
+from rag.tables.operators import (
+    asks_count,
+    asks_each,
+    asks_list,
+    asks_sum,
+    excludes,
+    extreme_order,
+    named_operation,
+)
+from rag.tables.plan import OF_NUMBERS, Filter, Plan, difference_filter
+from rag.tables.table import Table
+
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
+MANY_VALUES = 3  # that a filter names and the question does not: no limit at all
+
+
+def ground_plan(plan: Plan, question: str, table: Table, title: str = "") -> Plan:
+    """The plan with filters that the question bears out, and the operation that its words name.
+
+    A year in the table's or document's title is what all of it is about, so limits nothing: sales
+    of 2025 may be booked in January 2026.
+    """
+    asked = normalized(question)
+    mentions = find_mentions(asked, table)
+    numbers = numbers_in(question)
+    scope = set(_YEAR.findall(f"{table.name} {title}"))
+    spelled = _spelled(mentions, asked)
+    named = {mention.column for mention in mentions if not mention.value}
+    compared = [_compared(f, numbers, named) for f in plan.where]
+    filters = [one for f in compared if (one := _ground_filter(f, table, numbers, spelled))]
+    filters = [one for one in filters if not _is_scope(one, table, scope)]
+    filters += _forgotten(filters, plan, spelled)
+    plan = replace(plan, where=tuple(filters))
+    plan = _right_column(plan, mentions, table)
+    return _right_operation(plan, asked, numbers, table)
+
+
+def _spelled(mentions: list[Mention], asked: str) -> dict[str, list[str]]:
+    """By column, the values that the question names; none where it may mean all but those."""
+    found: dict[str, list[str]] = {}
+    if not excludes(asked):
+        texts = [(m.start, m.end) for m in mentions if m.value]
+        for mention in mentions:
+            if mention.value and texts.count((mention.start, mention.end)) == 1:
+                found.setdefault(mention.column, []).append(mention.value)
+    return found
+
+
+def _compared(one: Filter, numbers: set[str], named: set[str]) -> Filter:
+    """A number of the question is meant rather than another column that it does not name."""
+    if one.other and one.other not in named and len(numbers) == 1:
+        return replace(one, other="", values=(Decimal(next(iter(numbers))),))
+    return one
+
+
+def _ground_filter(
+    one: Filter, table: Table, numbers: set[str], spelled: dict[str, list[str]]
+) -> Filter | None:
+    kind = table.column(one.column).kind
+    if one.other:
+        return one
+    if kind == "number":
+        kept = [v for v in one.values if isinstance(v, Decimal) and _plain(abs(v)) in numbers]
+        return replace(one, values=tuple(kept)) if kept else None
+    if kind == "date":
+        dates = [date for v in one.values if (date := ground_date(str(v), numbers, table, one))]
+        return replace(one, values=tuple(dict.fromkeys(dates))) if dates else None
+    named = spelled.get(one.column, [])
+    if one.sign == "=" and named:
+        kept_texts = [v for v in one.values if v in named] or named
+        return replace(one, values=tuple(kept_texts))
+    if one.sign == "=" and len(one.values) >= MANY_VALUES and not _is_search(one):
+        return None
+    return one
+
+
+def _is_scope(one: Filter, table: Table, scope: set[str]) -> bool:
+    """Whether a date filter says no more than the year of the title."""
+    return table.column(one.column).kind == "date" and set(map(str, one.values)) <= scope
+
+
+def _is_search(one: Filter) -> bool:
+    """Whether the values are what a word was found in: they share it."""
+    first, *others = map(str, one.values)
+    pairs = {first[i : i + 2] for i in range(len(first) - 1)}
+    return any(all(pair in other for other in others) for pair in pairs)
+
+
+def ground_date(date: str, numbers: set[str], table: Table, one: Filter) -> str:
+    """As much of a date as the question gives: its day, month or year; "" for none of it."""
+    parts = date[:10].split("-")
+    years = {str(value)[:4] for value in table.column(one.column).distinct}
+    has_year = parts[0] in numbers
+    given = [str(int(part)) in numbers for part in parts[1:]]
+    if not has_year and not (len(years) == 1 and any(given)):
+        return ""
+    if not has_year:
+        parts[0] = next(iter(years))
+    kept = [parts[0]]
+    for part, is_given in zip(parts[1:], given, strict=True):
+        if not is_given:
+            break
+        kept.append(part)
+    if len(kept) == 1 and not has_year:
+        return ""
+    return date if len(kept) == len(date[:10].split("-")) and has_year else "-".join(kept)
+
+
+def _forgotten(filters: list[Filter], plan: Plan, spelled: dict[str, list[str]]) -> list[Filter]:
+    """Filters for values that the question names and the plan leaves out."""
+    held = {one.column for one in filters}
+    return [
+        Filter(column, "=", tuple(dict.fromkeys(values)))
+        for column, values in spelled.items()
+        if column not in held and not (column == plan.group_by and len(values) == 1)
+    ]
+
+
+def _right_column(plan: Plan, mentions: list[Mention], table: Table) -> Plan:
+    """A number column that the question alone names is what is computed, or ordered by."""
+    is_ordered = plan.operation == "list" and plan.order
+    if plan.operation not in OF_NUMBERS | {"min", "max"} and not is_ordered:
+        return plan
+    filtered = {f.column for f in plan.where if not f.other}
+    named = {m.column for m in mentions if not m.value and table.column(m.column).kind == "number"}
+    named -= filtered
+    if len(named) == 1 and plan.column not in named:
+        return replace(plan, column=named.pop())
+    return plan
+
+
+def _right_operation(plan: Plan, asked: str, numbers: set[str], table: Table) -> Plan:
+    is_number = table.column(plan.column).kind == "number"
+    named = named_operation(asked)
+    order = extreme_order(asked)
+    if plan.operation in ("min", "max") and plan.group_by and asks_sum(asked) and is_number:
+        plan = replace(plan, operation="sum", order=order, limit=plan.limit or 1)
+    if named in ("average", "median", "trend") and is_number and plan.operation != named:
+        plan = replace(plan, operation=named)
+    elif named == "share" and (plan.where or plan.group_by):
+        plan = replace(plan, operation="share")
+    elif named == "difference" and is_number and difference_filter(plan):
+        plan = replace(plan, operation="difference", group_by="")
+    elif not named and asks_list(asked) and not asks_count(asked) and plan.operation == "count":
+        plan = replace(plan, operation="list", group_by="")
+    elif not named and asks_sum(asked) and is_number and plan.operation == "list" and not order:
+        plan = replace(plan, operation="sum")
+    return _right_order(plan, asked, numbers, order)
+
+
+def _right_order(plan: Plan, asked: str, numbers: set[str], order: str) -> Plan:
+    """Order and limit only where the question asks for the first of something."""
+    if plan.operation in ("min", "max") and plan.limit > 1 and not plan.group_by:
+        order = "desc" if plan.operation == "max" else "asc"
+        plan = replace(plan, operation="list", order=order)
+    if order and plan.operation in ("list",) and not plan.order and str(plan.limit) in numbers:
+        plan = replace(plan, order=order)
+    if order and plan.group_by and (plan.order or plan.limit == 1):
+        plan = replace(plan, order=order)
+    is_top = bool(order) and (plan.limit == 1 or str(plan.limit) in numbers)
+    if plan.limit and not is_top:
+        plan = replace(plan, limit=0)
+    if plan.operation == "list" and plan.group_by:
+        plan = replace(plan, group_by="")
+    if plan.operation in ("min", "max") and not asks_each(asked):
+        plan = replace(plan, group_by="", order="", limit=0)
+    return plan
+
+
+def _plain(number: Decimal) -> str:
+    """A number as `numbers_in` spells it."""
+    text = format(number, "f")
+    return re.sub(r"\.?0+$", "", text) if "." in text else text

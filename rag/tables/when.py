@@ -1,0 +1,106 @@
+"""Whether a question is one to compute, and over which table: decided without the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.catalog import Catalog
+from rag.tables.extract import extract_tables
+from rag.tables.mentions import find_mentions, normalized, occurrences
+from rag.tables.table import Table
+from rag.types import Hit, StoredChunk
+
+MIN_ROWS = 3  # of a table; in a smaller one the ordinary answer sees all there is
+MAX_COLUMNS = 200
+NEAR_HITS = 5  # the best ones, among which the table must be
+FIRST_HITS = 2  # one of these must stand in a table at all
+RANK_WEIGHT = 3.0
+
+# A strong word asks for a computation; a weak one may, where every word of it can be understood.
+_STRONG = re.compile(
+    r"合计|总计|总共|一共|共有|总和|总额|总量|总数|平均|均值|中位|最[高低大小多少长短贵早晚快慢近远重轻好差]"
+    r"|趋势|走势|占比|比例|比重|百分之几|占[^，。]{0,12}多少|相差|差额|差多少|之差|[多高低少]多少"
+    r"|多少[个家种条台次项张份笔名位]|几[个家种条台次项张份笔名位]|哪几|排名|排序"
+    r"|前[\d一二三四五六七八九十两]+|统计|汇总"
+    r"|\b(?:sum|totals?|altogether|in all|combined|overall|average|mean|median|how many"
+    r"|number of|counts?|highest|lowest|largest|smallest|fewest|maximum|minimum|max|min"
+    r"|longest|shortest|biggest|earliest|latest|cheapest|oldest|newest|top|bottom|rank"
+    r"|trends?|growth|shares?|percentage|per ?cent(?:age)? of|proportion|differences?)\b",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(
+    r"变化|有多少|哪些|超过|低于|高于|大于|小于|多于|少于|不少于|不足|至少|以上的|以下的|总的|分别|各[个自]?|列出"
+    r"|增长|不一致|不等"
+    r"|\b(?:how much|most|least|best|worst|grow|compare"
+    r"|(?:more|less|fewer|higher|lower|greater) than|at least|at most|exceeds?|above|below|over|under|before|after|each|per|list|which)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table, the best hit in it, and the document's text and chunks."""
+
+    table: Table
+    hit: Hit
+    text: str
+    chunks: tuple[StoredChunk, ...]
+
+
+_Read = tuple[list[Table], str, tuple[StoredChunk, ...]]
+
+
+def asks_to_compute(question: str) -> Literal["surely", "perhaps", "no"]:
+    """Whether a question has a word for a sum, a count, an extreme; or for a comparison, a list."""
+    if _STRONG.search(question):
+        return "surely"
+    return "perhaps" if _WEAK.search(question) else "no"
+
+
+def find_table(question: str, hits: Sequence[Hit], catalog: Catalog) -> Place | None:
+    """The table among the best hits that the question is most likely about; None if there is none.
+
+    Whole tables are read from the catalog, however few of their rows were found.
+    """
+    near = hits[:NEAR_HITS]
+    documents: dict[int, _Read] = {}
+    for hit in near:
+        if hit.chunk.document_id not in documents:
+            documents[hit.chunk.document_id] = _tables_of(hit, catalog)
+    places: dict[tuple[int, int], tuple[float, int, Place]] = {}
+    asked = normalized(question)
+    for hit in near:
+        tables, text, chunks = documents[hit.chunk.document_id]
+        for table in tables:
+            key = (hit.chunk.document_id, table.start)
+            if key not in places and _overlaps(hit.chunk, table):
+                score = RANK_WEIGHT / hit.rank + _spelled(asked, table)
+                places[key] = score, hit.rank, Place(table, hit, text, chunks)
+    if not any(rank <= FIRST_HITS for _, rank, _ in places.values()):
+        return None
+    _, _, best = max(places.values(), key=lambda place: (place[0], -place[1]))
+    return best if len(best.table.rows) >= MIN_ROWS else None
+
+
+def _tables_of(hit: Hit, catalog: Catalog) -> _Read:
+    chunk = hit.chunk
+    try:
+        text = catalog.document_text(chunk.document_id)
+    except KeyError:  # deleted since it was found
+        return [], "", ()
+    chunks = tuple(catalog.chunks_of(chunk.document_id))
+    tables = extract_tables(text, chunk.title, chunk.path, chunks)
+    return [table for table in tables if len(table.columns) <= MAX_COLUMNS], text, chunks
+
+
+def _overlaps(chunk: StoredChunk, table: Table) -> bool:
+    return chunk.start < table.end and chunk.end > table.start
+
+
+def _spelled(asked: str, table: Table) -> int:
+    """How many of the table's columns and values the question names."""
+    named = {(m.column, m.value) for m in find_mentions(asked, table)}
+    return len(named) + sum(1 for _ in occurrences(asked, normalized(table.name)))
