@@ -10,7 +10,7 @@ from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.generate import Generator
 from rag.tables.compute import Computed, compute
-from rag.tables.pasted import pasted_table
+from rag.tables.pasted import beside_table, pasted_table
 from rag.tables.plan import Plan, PlanError
 from rag.tables.planner import ask_plan
 from rag.tables.quoting import cite_rows
@@ -67,7 +67,7 @@ def _plan(
     question: str, table: Table, place: Place | None, generator: Generator | None, run: AnswerRun
 ) -> Plan | None:
     title = place.hit.chunk.title if place else ""
-    plan = plan_by_rules(question, table, title)
+    plan = plan_by_rules(question if place else beside_table(question), table, title)
     if plan is not None or generator is None:
         return plan
     return ask_plan(question, table, generator, title, run.count)

@@ -88,6 +88,11 @@ def parse_date(cell: str) -> str | None:
     return (date if day else date[:7]) + (f" {time:0>5}" if time and day else "")
 
 
+PERIODS = frozenset(
+    {"月", "日", "号", "年", "季度", "周"}
+)  # 3月 is a month's name, not a number of them
+
+
 def make_column(name: str, cells: Sequence[str]) -> Column:
     """The column with the kind that its filled cells have."""
     filled = [cell for cell in cells if not is_empty(cell)]
@@ -97,7 +102,11 @@ def make_column(name: str, cells: Sequence[str]) -> Column:
     comma = any(map(_COMMA_DECIMAL.search, filled)) and not any(map(_POINT_DECIMAL.search, filled))
     parsed = [None if is_empty(cell) else parse_number(cell, comma) for cell in cells]
     numbers = [one for one in parsed if one is not None]
-    if _is_enough(len(numbers), len(filled)) and (scales := _scales({u for _, u in numbers})):
+    if (
+        _is_enough(len(numbers), len(filled))
+        and (scales := _scales(units := {u for _, u in numbers}))
+        and not units <= PERIODS
+    ):
         unit, scale = scales
         values = [one and one[0] * scale[one[1]] for one in parsed]
         places = [-int(v.as_tuple().exponent) for v in values if v is not None]

@@ -44,6 +44,12 @@ def pasted_table(question: str) -> Table | None:
     return _barred(question) or _separated(question) or _pairs(question)
 
 
+def beside_table(question: str) -> str:
+    """What a question says besides the numbers of its table."""
+    parts = (question[start:end].strip() for start, end in _spans(question))
+    return " ".join(part for part in parts if part and not any(map(str.isdigit, part)))
+
+
 def _barred(question: str) -> Table | None:
     lines = [re.sub(r"\s*\|\s*", " | ", line.strip()).strip() for line in question.split("\n")]
     found = extract_tables("\n".join(lines), "")

@@ -43,7 +43,7 @@ _SMALL |= {word: number for number, word in enumerate("一二三四五六七八�
 _FILLING = re.compile(
     r"请问|请你?|帮我|告诉我|我想知道|根据|上面|以上|这[张个]?|数据|表格?|一张|有|是|为|的|了|在|中|里|和|与"
     r"|多少|几|什么|哪[个家种条台名位些几一]?|谁|各[个自]?|每[个家种条台名位]|分别|按|所有|全部|一共|总共|总计|合计|共计?"
-    r"|总[和额量数]?|平均值?|均值|中位数|最[高低大小多少长短]|趋势|走势|总结|分析|描述|一下|如何|怎么样?|统计|列出|数值"
+    r"|总结|总[和额量数]?|平均值?|均值|中位数|最[高低大小多少长短]|趋势|走势|分析|描述|一下|如何|怎么样?|统计|列出|数值"
     r"|单位|万元|元|占比|比例|[个家种条台次项张份笔名位行]|吗|呢|记录|行|数"
     r"|\b(?:please|the|a|an|of|in|is|are|was|were|do|does|did|what|which|who|how|many|much|there|for|with|and|"
     r"to|by|each|per|every|all|total|totals|sum|average|mean|median|highest|lowest|largest|smallest|most|least|longest|shortest|earliest|latest|"
@@ -178,8 +178,6 @@ def _left_over(
     kept = list(asked)
     for start, end in [(m.start, m.end) for m in mentions] + [(c.start, c.end) for c in compared]:
         kept[start:end] = " " * (end - start)
-    for row in table.rows if not table.name else ():  # a table in the question itself
-        kept[row.start : row.end] = " " * (row.end - row.start)
     text = "".join(kept)
     named = " ".join([table.name, title, *(column.name for column in table.columns)])
     known = {_stem(word) for word in _WORD.findall(normalized(named).replace("_", " "))}

@@ -35,7 +35,8 @@ _WEAK = re.compile(
     r"变化|有多少|哪些|超过|低于|高于|大于|小于|多于|少于|不少于|不足|至少|以上的|以下的|总的|分别|各[个自]?|列出"
     r"|增长|不一致|不等"
     r"|\b(?:how much|most|least|best|worst|grow|compare"
-    r"|(?:more|less|fewer|higher|lower|greater) than|at least|at most|exceeds?|above|below|over|under|before|after|each|per|list|which)\b",
+    r"|(?:more|less|fewer|higher|lower|greater) than|at least|at most"
+    r"|exceeds?|above|below|over|under|before|after|each|per|list|which)\b",
     re.IGNORECASE,
 )
 
