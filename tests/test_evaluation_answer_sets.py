@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ingest.readers.markdown import read_markdown
 from rag.errors import SettingError
 from rag.evaluation.answer_sets import Evidence, read_answer_set
 
@@ -113,3 +114,19 @@ def test_real_collections(name: str, num_questions: int) -> None:
         for one in question.evidence if asked.folders else ():
             path = SHARED / name / "files" / one.path.removeprefix("files/")
             assert path.is_file()
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data")
+@pytest.mark.parametrize("name", ["law-zh", "gitlab-handbook"])
+def test_the_evidence_of_real_collections_stands_in_their_files(name: str) -> None:
+    asked = read_answer_set(SHARED / name)
+    files = SHARED / name / "files"
+    lost = [
+        question.query_id
+        for question in asked.sample(60).questions
+        if not any(
+            one.spans(read_markdown(files / one.path.removeprefix("files/")).text)
+            for one in question.evidence
+        )
+    ]
+    assert lost == []

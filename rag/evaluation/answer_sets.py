@@ -12,6 +12,7 @@ from typing import Any
 from rag.errors import SettingError
 from rag.evaluation.datasets import PATH_PREFIX, QUERIES_FILE, CorpusDocument, read_dataset
 from rag.evaluation.question_files import UNANSWERABLE_FILE, read_questions
+from rag.evaluation.quote_spans import find_quote
 from rag.types import Passage
 
 QUESTIONS_FILE = "questions.jsonl"
@@ -40,7 +41,7 @@ class Evidence:
         if self.article:
             return _article_spans(text, self.article)
         if self.quotes:
-            return [span for quote in self.quotes for span in _quote_spans(text, quote)]
+            return [span for quote in self.quotes for span in find_quote(text, quote)]
         return [(0, len(text))]
 
 
@@ -248,10 +249,3 @@ def _article_spans(text: str, article: str) -> list[tuple[int, int]]:
     starts = [(found.start(), found[0]) for found in _ANY_ARTICLE.finditer(text)]
     ends = [start for start, _ in starts[1:]] + [len(text)]
     return [(start, end) for (start, one), end in zip(starts, ends, strict=True) if one == article]
-
-
-def _quote_spans(text: str, quote: str) -> list[tuple[int, int]]:
-    """Where a quote stands, white space and the bars of tables aside."""
-    words = [re.escape(word) for word in re.split(r"[\s|]+", quote) if word]
-    pattern = r"[\s|*_`]*".join(words)
-    return [found.span() for found in re.finditer(pattern, text)] if words else []
