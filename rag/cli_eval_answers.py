@@ -14,10 +14,12 @@ from rag.cli_options import JsonOption
 from rag.errors import FootnoteError, SettingError
 
 if TYPE_CHECKING:
+    from rag.evaluation.answer_sets import AnswerSet
     from rag.evaluation.answering import JudgedAnswer
 
 JOBS = 4  # the engine answers several at once for little more than one
 REPORTS = (".html", ".md")
+MODEL_SETTINGS = ("generator", "generator_model", "device", "kv_cache_dtype")  # change its words
 
 
 def register(app: typer.Typer) -> None:
@@ -91,13 +93,12 @@ def _ask_all(
 ) -> tuple[dict[str, list[JudgedAnswer]], list[str]]:
     from rag import parts
     from rag.evaluation.answer_measures import NliJudge
-    from rag.evaluation.answer_sets import read_answer_set
     from rag.evaluation.answering import answer_all, open_footnote
     from rag.evaluation.experiment import make_configuration
     from rag.evaluation.generations import RememberingGenerator
     from rag.evaluation.indexing import Encoders, default_store
 
-    sets = [read_answer_set(folder.expanduser()).sample(limit) for folder in datasets]
+    sets, notes = _read_sets(datasets, limit)
     settings = make_configuration("footnote", pairs).settings
     logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
     encoders = Encoders(index.expanduser() if index else default_store(settings))
@@ -106,7 +107,8 @@ def _ask_all(
     if model is None and settings.generator not in parts.NO_MODEL:
         raise FootnoteError("The language model did not load, so nothing is measured.")
     path = encoders.store / "generations.sqlite3"
-    generator = RememberingGenerator(model, path, is_fresh=fresh) if model else None
+    kind = "\n".join(str(getattr(settings, name)) for name in MODEL_SETTINGS)
+    generator = RememberingGenerator(model, path, kind=kind, is_fresh=fresh) if model else None
     judged: dict[str, list[JudgedAnswer]] = {}
     try:
         for one in sets:
@@ -128,13 +130,38 @@ def _ask_all(
         encoders.close()
         if generator is not None:
             generator.close()
-    notes = [f"Model: {model.name if model else 'none'}; {jobs} questions at once."]
+    notes.append(f"Model: {model.name if model else 'none'}; {jobs} questions at once.")
+    if not nli:
+        notes.append("Citations are judged by the check that placed them; --nli asks another.")
     if generator is not None:
         notes.append(
             f"{generator.remembered} of {generator.remembered + generator.asked} asks of the model "
             "were remembered from earlier runs; times are of answers that were asked anew."
         )
     return judged, notes
+
+
+def _read_sets(folders: list[Path], limit: int | None) -> tuple[list[AnswerSet], list[str]]:
+    """The questions to ask of each folder, and how they were chosen."""
+    from rag.evaluation.answer_sets import read_answer_set
+
+    sets: list[AnswerSet] = []
+    notes = []
+    for folder in folders:
+        whole = read_answer_set(folder.expanduser())
+        if any(whole.name == one.name for one in sets):
+            raise SettingError(
+                f"Two of the folders are called {whole.name}. Their figures would be mixed up: "
+                "measure them one after the other, or rename one."
+            )
+        sets.append(whole.sample(limit))
+        asked, known = len(sets[-1].questions), len(whole.questions)
+        if asked < known:
+            notes.append(
+                f"{whole.name}: {asked} of {known} questions, at even steps through the set in "
+                "order of their kinds."
+            )
+    return sets, notes
 
 
 def _write(

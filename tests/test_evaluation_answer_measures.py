@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from fakes import WordEncoder, passage
 
+from rag.disagreement import describe
 from rag.evaluation.answer_measures import (
     CitationScore,
     SpanJudge,
@@ -14,8 +16,9 @@ from rag.evaluation.answer_measures import (
     holds_answer,
     plain_text,
     score_citations,
+    written_text,
 )
-from rag.types import Answer, Passage
+from rag.types import Answer, Citation, Disagreement, Passage
 
 
 def test_labels_are_no_part_of_the_text() -> None:
@@ -30,6 +33,11 @@ def test_labels_are_no_part_of_the_text() -> None:
         ("为了协调禁运，", ["为协调禁运", "协调禁运"], True),
         ("在 2015 年", ["2015年"], True),
         ("The Dutch Republic", ["dutch republic."], True),
+        ("It holds 2.7 litres", ["7"], False),
+        ("It costs 1,400 pounds", ["400"], False),
+        ("It costs 1400 pounds", ["1,400"], True),
+        ("共十五座", ["五 座"], False),
+        ("在1,2层", ["2层"], True),
     ],
 )
 def test_an_answer_holds_a_fact(text: str, spellings: list[str], expected: bool) -> None:
@@ -47,6 +55,19 @@ def test_f1_counts_words_or_characters() -> None:
 def test_statements_with_what_they_cite() -> None:
     text = "One [1]. Two [2?][3]. Three[?]. Four"
     assert cited_statements(text) == [("One", [1]), ("Two", [2, 3]), ("Three", [])]
+    assert cited_statements("All of them:\n- A [1]\n2. B [2]") == [("A", [1]), ("B", [2])]
+
+
+def test_what_the_program_adds_is_not_what_was_written() -> None:
+    first, second = (
+        Citation(n, n, f"d{n}", f"{n}.txt", None, "", 0, 5, f"It holds {n} litres.") for n in (7, 9)
+    )
+    found = Disagreement(first, second, "2024-01-01", "2025-01-01")
+    before, between = describe(found, "q")
+    added = f"It holds 7 litres[7].{before}[7]{between}[9]"
+    told = replace(answer(added), disagreements=(found,))
+    assert written_text(told) == "It holds 7 litres[7]."
+    assert written_text(answer(added)) == added
 
 
 class Table:

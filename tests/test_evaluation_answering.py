@@ -21,7 +21,7 @@ from rag.evaluation.answer_report import (
     write_report,
 )
 from rag.evaluation.answer_sets import AnswerQuestion, AnswerSet, Evidence
-from rag.evaluation.answering import JudgedAnswer, answer_all, judge_answer
+from rag.evaluation.answering import JudgedAnswer, answer_all, judge_answer, judge_failure
 from rag.evaluation.generations import RememberingGenerator
 from rag.indexes import Indexes
 from rag.pipeline import Footnote
@@ -103,6 +103,16 @@ def test_the_first_failure_is_told(
     assert failure in FAILURES
 
 
+def test_a_model_that_fails_earns_nothing(judged: list[JudgedAnswer]) -> None:
+    failed = [judge_failure(one.question, "gone") for one in judged]
+    figures = summarize(failed)
+    assert figures["failed"] == 3 and figures["timed"] == 0
+    for name in ("answer_contained", "evidence_cited", "exact_match", "f1", "refusal_recall"):
+        assert figures[name] == 0.0, name
+    assert figures["balanced_accuracy"] == 0.0
+    assert figures["refusal_precision"] is None and figures["quotes_are_spans"] is None
+
+
 @pytest.mark.parametrize("is_html", [True, False])
 def test_a_report_shows_the_failures_and_runs_nothing(
     judged: list[JudgedAnswer], is_html: bool
@@ -139,6 +149,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["eval", "answers", str(tmp_path), "--index", str(tmp_path / "store"), "--json"]
     result = CliRunner().invoke(app, [*arguments, "--report", str(report)])
     assert "cannot be written" in str(result.exception)
+    twice = tmp_path / "other" / tmp_path.name
+    twice.mkdir(parents=True)
+    (twice / "questions.jsonl").write_text(json.dumps(row))
+    result = CliRunner().invoke(app, [*arguments, str(twice)])
+    assert "Two of the folders are called" in str(result.exception)
     result = CliRunner().invoke(app, [*arguments, "--report", str(tmp_path / "r.html")])
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)

@@ -82,8 +82,16 @@ def test_what_breaks_off_is_not_kept(tmp_path: Path) -> None:
     assert left.asked == 1 and generator.remembered == 0
 
 
+def test_models_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    model = ScriptedGenerator("first", "second")
+    for kind, expected in (("bf16", "first"), ("int8", "second"), ("bf16", "first")):
+        generator = RememberingGenerator(model, tmp_path / "said", kind=kind)
+        assert "".join(generator.generate(ASKED, max_tokens=9)) == expected
+
+
 def test_weights_are_remembered_too(tmp_path: Path) -> None:
     generator = RememberingGenerator(ScriptedGenerator("yes"), tmp_path / "said")
     assert generator.weigh(ASKED, ("yes", "no")) == generator.weigh(ASKED, ("yes", "no"))
-    assert (generator.asked, generator.remembered) == (1, 1)
+    assert isinstance(generator.weigh(ASKED, ("yes", "no")), tuple)
+    assert (generator.asked, generator.remembered) == (1, 2)
     generator.close()

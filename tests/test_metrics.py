@@ -19,6 +19,13 @@ from rag.metrics import holds_facts, percentile
         ("**two hours** after", [["two hours"], ["after"]], True),
         ("two hours", [["two hours"], ["after"]], False),
         ("七个工作日内", [["7 个工作日", "七个工作日"]], True),
+        ("二十五天", [["五天"]], False),
+        ("二十五天", [["二十五"]], True),
+        ("It is 120万元", [["120万"]], True),
+        ("We know the party", [["no"], ["art"]], False),
+        ("Two pumps stand", [["pump"]], True),
+        ("Two pumpstations", [["pump"]], False),
+        ("项目Firefly已开始", [["firefly"]], True),
     ],
 )
 def test_facts(text: str, facts: list[list[str]], expected: bool) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from rag.disagreement import describe
 from rag.encoder import Encoder
-from rag.metrics import holds_facts
+from rag.metrics import NUMERALS, holds_facts
 from rag.support import SupportChecker
 from rag.types import Answer, Passage
 from rag.words import UNSPACED
@@ -24,7 +25,10 @@ from rag.words import UNSPACED
 _LABELS = re.compile(r"(?:\s*\[(?:\d+[?!]?|\?)\])+")
 _LABEL = re.compile(r"\[(\d*)([?!]?)\]")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
+_NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)*|\d+(?:\.\d+)+"  # with its signs; 2.7 holds no 7
+_TOKEN = re.compile(rf"{_NUMBER}|[{UNSPACED}]|[^\W{UNSPACED}]+")
+_WHOLE = re.compile(rf"{_NUMBER}|[{NUMERALS}]+|[{UNSPACED}]|[^\W{UNSPACED}]+")
+_LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 
 
 class Judge(Protocol):
@@ -80,6 +84,14 @@ def plain_text(text: str) -> str:
     return _LABELS.sub("", text).strip()
 
 
+def written_text(answer: Answer) -> str:
+    """An answer without what the program added to it: that another source says otherwise."""
+    text = answer.text
+    for found in answer.disagreements:
+        text = text.partition(describe(found, answer.question)[0].rstrip())[0]
+    return text
+
+
 def holds_answer(text: str, facts: Sequence[Sequence[str]]) -> bool:
     """Whether a text holds every fact in one of its spellings; signs and spaces do not count."""
     if holds_facts(text, facts):
@@ -106,7 +118,7 @@ def score_citations(answer: Answer, judge: Judge) -> CitationScore:
     """
     passages = {passage.number: passage for passage in answer.passages}
     statements = supported = citations = precise = 0
-    for statement, numbers in cited_statements(answer.text):
+    for statement, numbers in cited_statements(written_text(answer)):
         cited = [passages[number] for number in numbers if number in passages]
         statements += 1
         citations += len(cited)
@@ -121,25 +133,29 @@ def score_citations(answer: Answer, judge: Judge) -> CitationScore:
 
 
 def cited_statements(text: str) -> list[tuple[str, list[int]]]:
-    """Each statement that carries labels, with the numbers it cites; none for `[?]`."""
+    """Each statement that carries labels, with the numbers it cites; none for `[?]`.
+
+    It reaches back to the labels before it or to the start of its line.
+    """
     found = []
     start = 0
     for labels in _LABELS.finditer(text):
-        statement = text[start : labels.start()].strip()
+        line = text[start : labels.start()].strip().rpartition("\n")[2]
+        statement = _LIST_MARK.sub("", line.lstrip("。.!?！？;； ")).strip()
         numbers = [int(one[1]) for one in _LABEL.finditer(labels[0]) if one[1]]
         start = labels.end()
         if any(map(str.isalnum, statement)):
-            found.append((statement.lstrip("。.!?！？;； \n"), list(dict.fromkeys(numbers))))
+            found.append((statement, list(dict.fromkeys(numbers))))
     return found
 
 
-def _tokens(text: str) -> list[str]:
+def _tokens(text: str, pattern: re.Pattern[str] = _TOKEN) -> list[str]:
     folded = unicodedata.normalize("NFKC", plain_text(text)).casefold()
-    return _TOKEN.findall(_ARTICLES.sub(" ", folded))
+    return [one.replace(",", "") for one in pattern.findall(_ARTICLES.sub(" ", folded))]
 
 
 def _squeezed(text: str) -> str:
-    return " ".join(_tokens(text))
+    return " ".join(_tokens(text, _WHOLE))
 
 
 def _contains(text: str, part: str) -> bool:

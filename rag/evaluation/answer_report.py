@@ -39,7 +39,7 @@ def summarize(judged: Sequence[JudgedAnswer]) -> dict[str, Any]:
     refused = [one for one in judged if one.refused]
     statements = sum(one.citations.statements for one in judged)
     cited = sum(one.citations.citations for one in judged)
-    recalls = [not one.refused for one in held], [one.refused for one in others]
+    recalls = [one.answered for one in held], [one.refused for one in others]
     sides = [share for share in map(_share, recalls) if share is not None]
     return {
         "questions": len(judged),
@@ -52,7 +52,9 @@ def summarize(judged: Sequence[JudgedAnswer]) -> dict[str, Any]:
         "f1": _share(one.f1 for one in held),
         "citation_recall": _ratio(sum(one.citations.supported for one in judged), statements),
         "citation_precision": _ratio(sum(one.citations.precise for one in judged), cited),
-        "quotes_are_spans": _share(one.spans_hold for one in judged),
+        "quotes_are_spans": _share(
+            one.spans_hold for one in judged if one.answer and one.answer.citations
+        ),
         "same_language": _share(one.same_language for one in judged),
         "refusal_precision": _share(not one.question.answerable for one in refused),
         "refusal_recall": _share(one.refused for one in others),
@@ -117,7 +119,7 @@ def failure_of(judged: JudgedAnswer) -> str:
 def as_json(judged: JudgedAnswer) -> dict[str, Any]:
     """A row for a program."""
     question, answer = judged.question, judged.answer
-    citations = answer.citations if answer else ()
+    citations, passages = (answer.citations, answer.passages) if answer else ((), ())
     return {
         "id": question.query_id,
         "question": question.text,
@@ -134,6 +136,7 @@ def as_json(judged: JudgedAnswer) -> dict[str, Any]:
         "correct": judged.correct,
         "f1": judged.f1 if judged.f1 is None else round(judged.f1, 3),
         "same_language": judged.same_language,
+        "passages": [[one.number, one.path, one.start, one.end] for one in passages],
         "citations": [[one.label, one.path, one.page, one.quote] for one in citations],
         "tokens": [answer.prompt_tokens, answer.completion_tokens] if answer else None,
         "timings_ms": {k: round(ms, 1) for k, ms in answer.timings_ms.items()} if answer else None,
@@ -162,7 +165,7 @@ def _rows(summaries: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
 def _figure(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) and value <= 1 else f"{value:g}"
+    return f"{value:.3f}" if isinstance(value, float) and value <= 1 else f"{value:.0f}"
 
 
 def write_report(

@@ -22,6 +22,7 @@ from rag.evaluation.answer_measures import (
     holds_answer,
     plain_text,
     score_citations,
+    written_text,
 )
 from rag.evaluation.answer_sets import AnswerQuestion, AnswerSet, Evidence
 from rag.evaluation.generations import RememberingGenerator
@@ -61,7 +62,12 @@ class JudgedAnswer:
 
     @property
     def refused(self) -> bool:
-        return self.answer is None or self.answer.abstained
+        return self.answer is not None and self.answer.abstained
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer was given; a model that failed neither answers nor refuses."""
+        return self.answer is not None and not self.answer.abstained
 
 
 @contextmanager
@@ -116,7 +122,7 @@ def answer_all(
                 else footnote.ask(question.text)
             )
         except GenerationError as error:
-            judged = JudgedAnswer(question, None, problem=str(error))
+            judged = judge_failure(question, str(error))
         else:
             is_remembered = generator is not None and generator.take_count() > 0
             chosen = judge or SpanJudge(encoder, question.text)
@@ -132,6 +138,19 @@ def answer_all(
     return judged
 
 
+def judge_failure(question: AnswerQuestion, problem: str) -> JudgedAnswer:
+    """What cannot be right where there is no answer: a model that fails earns nothing by it."""
+    return JudgedAnswer(
+        question,
+        None,
+        problem=problem,
+        cited=False if question.evidence else None,
+        correct=False if question.facts else None,
+        exact=False if question.references else None,
+        f1=0.0 if question.references else None,
+    )
+
+
 def judge_answer(
     question: AnswerQuestion,
     answer: Answer,
@@ -142,7 +161,7 @@ def judge_answer(
     """What is right of an answer."""
     spans = _Spans(question.evidence, text_of)
     has_evidence = bool(question.evidence)
-    text = plain_text(answer.text)
+    text = plain_text(written_text(answer))
     given = not answer.abstained
     has_facts, has_references = bool(question.facts), bool(question.references)
     return JudgedAnswer(
@@ -156,7 +175,7 @@ def judge_answer(
         f1=(best_f1(text, question.references) if given else 0.0) if has_references else None,
         citations=score_citations(answer, judge) if given else CitationScore(0, 0, 0, 0),
         spans_hold=all(_is_span(citation, text_of) for citation in answer.citations),
-        same_language=_same_language(question.text, text),
+        same_language=_same_language(question.text, text) if given else None,
         is_remembered=is_remembered,
     )
 

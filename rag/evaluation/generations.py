@@ -22,15 +22,19 @@ _MARK = re.compile(r"(?<=sources )[0-9a-f]{8}(?=>)")  # of the fence around sour
 class RememberingGenerator:
     """A generator that asks the model once for each prompt, and keeps what it wrote.
 
-    Only answers at temperature 0 that came to their end are kept. `is_fresh` asks anew, and keeps
-    the new answer. Safe to use from many threads; `remembered` and `asked` count.
+    `kind` tells models of one name apart that may write otherwise, such as by their weights. Only
+    answers at temperature 0 that came to their end are kept. `is_fresh` asks anew, and keeps the
+    new answer. Safe to use from many threads; `remembered` and `asked` count.
     """
 
-    def __init__(self, generator: Generator, path: Path, *, is_fresh: bool = False) -> None:
+    def __init__(
+        self, generator: Generator, path: Path, *, kind: str = "", is_fresh: bool = False
+    ) -> None:
         self.name = generator.name
         self.max_model_len = generator.max_model_len
         self.remembered = self.asked = 0
         self._generator = generator
+        self._kind = kind
         self._is_fresh = is_fresh
         self._lock = threading.Lock()
         self._thread = threading.local()
@@ -87,7 +91,9 @@ class RememberingGenerator:
 
     def _key(self, messages: Sequence[Message], *parts: Any) -> str:
         said = [(message.role, _MARK.sub("", message.content)) for message in messages]
-        text = json.dumps([self.name, self.max_model_len, said, parts], ensure_ascii=False)
+        text = json.dumps(
+            [self.name, self._kind, self.max_model_len, said, parts], ensure_ascii=False
+        )
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _recall(self, key: str) -> dict[str, Any] | None:
