@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fakes import WordEncoder, passage
 
 from rag.disagreement import describe
+from rag.errors import SettingError
 from rag.evaluation.answer_measures import (
     CitationScore,
+    NliJudge,
     SpanJudge,
     best_f1,
     cited_statements,
@@ -109,3 +114,24 @@ def test_the_span_check_as_judge() -> None:
     assert judge.supports("The pump holds 7 litres", sources)
     assert not judge.supports("The pump holds 9 litres", sources)
     assert not judge.supports("The pump holds 7 litres", sources[1:])
+
+
+class Entailer:
+    """A cross-encoder to which a premise entails what it holds word for word."""
+
+    def __init__(self, name: str) -> None:
+        labels = {0: "contradiction", 1: "Entailment"} if name == "nli" else {0: "LABEL_0"}
+        self.model = SimpleNamespace(config=SimpleNamespace(id2label=labels))
+
+    def predict(self, pairs: list[tuple[str, str]]) -> np.ndarray:
+        return np.array([[0.5, float(said in premise)] for premise, said in pairs])
+
+
+def test_a_model_as_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    carrier = SimpleNamespace(CrossEncoder=Entailer)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", carrier)
+    sources = [passage("The pump", 1), passage("is blue", 2)]
+    judge = NliJudge("nli")
+    assert judge.supports("The pump", sources) and not judge.supports("The pump", sources[1:])
+    with pytest.raises(SettingError, match="LABEL_0, none of them entailment"):
+        NliJudge("other")

@@ -9,6 +9,7 @@ NLI model is given.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from rag.disagreement import describe
 from rag.encoder import Encoder
+from rag.errors import SettingError
 from rag.metrics import NUMERALS, holds_facts
 from rag.support import SupportChecker
 from rag.types import Answer, Passage
@@ -51,21 +53,30 @@ class SpanJudge:
 
 
 class NliJudge:
-    """A cross-encoder for natural language inference; its label `entailment` counts."""
+    """A cross-encoder for natural language inference; its label `entailment` counts.
+
+    One statement at a time: a tokenizer is not for many threads. Raises SettingError.
+    """
 
     def __init__(self, model: str) -> None:
         from sentence_transformers import CrossEncoder
 
         self._model: Any = CrossEncoder(model)
         labels = self._model.model.config.id2label
-        self._entailment = next(
-            int(number) for number, label in labels.items() if label.casefold() == "entailment"
-        )
+        named = [int(n) for n, label in labels.items() if label.casefold() == "entailment"]
+        if len(named) != 1:
+            raise SettingError(
+                f"{model} has the labels {', '.join(labels.values())}, none of them entailment. "
+                "Give --nli a cross-encoder for natural language inference."
+            )
+        self._entailment = named[0]
+        self._lock = threading.Lock()
 
     def supports(self, statement: str, passages: Sequence[Passage]) -> bool:
         """Whether the passages, joined, entail the statement."""
         premise = "\n".join(f"{passage.title}\n{passage.text}" for passage in passages)
-        scores = self._model.predict([(premise, statement)])[0]
+        with self._lock:
+            scores = self._model.predict([(premise, statement)])[0]
         return int(scores.argmax()) == self._entailment
 
 
