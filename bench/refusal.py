@@ -6,16 +6,16 @@ python -m bench.refusal --fit
 
 Rows are added to bench/results/refusal-signals.jsonl, one for each question whose answer left
 signals, or was refused twice. With --without-evidence questions are asked again of what was found
-without the passages that answer them. A fit is cross-validated over questions; half of the
-questions of a set (by hash) are held out, and reported apart.
+without the passages that answer them. Half of the questions (by hash) are fitted, the other half is
+held out and reported apart; the folds are over all.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import zlib
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from rag.evaluation.answering import JudgedAnswer, answer_all, open_footnote
 from rag.evaluation.experiment import make_configuration
 from rag.evaluation.generations import RememberingGenerator
 from rag.evaluation.indexing import Encoders, default_store
-from rag.refusal import Signals
+from rag.refusal import ENOUGH, Signals
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROWS = RESULTS / "refusal-signals.jsonl"
@@ -111,45 +111,57 @@ def _row(name: str, judged: JudgedAnswer) -> dict[str, Any]:
 
 def fit(rows: list[dict[str, Any]]) -> None:
     """Print the weights, and how well they decide on questions that they were not fitted to."""
-    seen = {row["id"]: row for row in rows}
-    told = [row for row in seen.values() if row["signals"]]
-    x = np.array([[*Signals(**row["signals"]).features(), 1.0] for row in told])
-    y = np.array([float(row["answerable"]) for row in told])
-    groups = np.array([zlib.crc32(row["id"].encode()) % FOLDS for row in told])
-    guesses = np.zeros(len(told))
+    seen = list({row["id"]: row for row in rows}.values())
+    told = [row for row in seen if row["signals"]]
+    fitted = [row for row in told if not _is_held_out(row)]
+    print(f"{len(seen)} questions, {len(told)} with signals, {len(fitted)} to fit")
+    weights = logistic(*_matrix(fitted))
+    _cross_validate(told)
+    print("WEIGHTS", [round(float(w), 2) for w in weights[:-1]], "BIAS", round(weights[-1], 2))
+    for kind in sorted({_group(row) for row in seen}):
+        of_kind = [row for row in seen if _group(row) == kind]
+        _report(f"{kind}, fitted", [r for r in of_kind if not _is_held_out(r)], weights)
+        _report(f"{kind}, held out", [r for r in of_kind if _is_held_out(r)], weights)
+
+
+def _matrix(rows: list[dict[str, Any]]) -> tuple[Matrix, Matrix]:
+    """(n, d + 1) features with a one for the bias, and (n,) whether they are answerable."""
+    features = [[*Signals(**row["signals"]).features(), 1.0] for row in rows]
+    return np.array(features), np.array([float(row["answerable"]) for row in rows])
+
+
+def _is_held_out(row: dict[str, Any]) -> bool:
+    """Half of the questions, whatever is collected later."""
+    return hashlib.sha256(row["id"].encode()).digest()[-1] % 2 == 1
+
+
+def _group(row: dict[str, Any]) -> str:
+    language = str(row["kind"]).partition("/")[0] if "/" in str(row["kind"]) else ""
+    return f"{row['set']} {language}".strip()
+
+
+def _cross_validate(told: list[dict[str, Any]]) -> None:
+    """The share of all questions with signals that the other folds decide rightly."""
+    x, y = _matrix(told)
+    folds = np.array([zlib.crc32(row["id"].encode()) % FOLDS for row in told])
+    right = 0
     for fold in range(FOLDS):
-        weights = logistic(x[groups != fold], y[groups != fold])
-        guesses[groups == fold] = sigmoid(x[groups == fold] @ weights)
-    weights = logistic(x, y)
-    print(
-        "weights", [round(float(w), 3) for w in weights[:-1]], "bias", round(float(weights[-1]), 3)
-    )
-    for name in sorted({row["set"] for row in rows}):
-        _report(name, [row for row in seen.values() if row["set"] == name], told, guesses)
+        weights = logistic(x[folds != fold], y[folds != fold])
+        right += int(((sigmoid(x[folds == fold] @ weights) >= ENOUGH) == y[folds == fold]).sum())
+    print(f"{FOLDS} folds: {right / len(told):.3f} of those with signals are decided rightly")
 
 
-def _report(
-    name: str, rows: list[dict[str, Any]], told: list[dict[str, Any]], guesses: Matrix
-) -> None:
-    by_id = {row["id"]: guess for row, guess in zip(told, guesses, strict=True)}
-
-    def share(answerable: bool, decide: Callable[[dict[str, Any]], bool]) -> float:
-        chosen = [decide(row) for row in rows if row["answerable"] == answerable]
-        return sum(chosen) / len(chosen) if chosen else float("nan")
-
+def _report(name: str, rows: list[dict[str, Any]], weights: Matrix) -> None:
     def answers(row: dict[str, Any]) -> bool:
-        return by_id.get(row["id"], 0.0) >= 0.5
+        return bool(row["signals"]) and bool(sigmoid(_matrix([row])[0][0] @ weights) >= ENOUGH)
 
-    held, refused = share(True, answers), 1 - share(False, answers)
-    print(
-        f"{name}: answers {held:.3f} of answerable, refuses {refused:.3f} of others; balanced "
-        f"{(held + refused) / 2:.3f} ({len(rows)} questions, {len(by_id.keys() & ids(rows))} told)"
-    )
-
-
-def ids(rows: list[dict[str, Any]]) -> set[str]:
-    """Their names."""
-    return {row["id"] for row in rows}
+    parts = []
+    for answerable, verb in ((True, "answers"), (False, "refuses")):
+        chosen = [answers(row) == answerable for row in rows if row["answerable"] == answerable]
+        if chosen:
+            parts.append((sum(chosen) / len(chosen), f"{verb} {sum(chosen)} of {len(chosen)}"))
+    balanced = sum(share for share, _ in parts) / max(1, len(parts))
+    print(f"{name}: {', '.join(text for _, text in parts)}; balanced {balanced:.3f}")
 
 
 def logistic(x: Matrix, y: Matrix) -> Matrix:

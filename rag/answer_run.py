@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator as Iteration
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rag.citations import UNCITED
 from rag.disagreement import describe, find_disagreements
+from rag.general import without_marks
 from rag.generate import Generation
+from rag.notices import doubt, general_mark
 from rag.prompt import is_refusal, refusal
 from rag.query import Query
 from rag.refusal import Signals
@@ -42,7 +44,9 @@ class AnswerRun:
         self.signals: Signals | None = None
         self._disagreements: tuple[Disagreement, ...] = ()
         self._packing: PackReport | None = None
-        self._abstained = False
+        self.allows_general = False  # that the model adds what it knows to a refusal
+        self.general = ""  # what is not from the documents
+        self.abstained = False
         self._tokens = (0, 0)
         self._beside = (0, 0)
         self._started = time.perf_counter()
@@ -69,12 +73,12 @@ class AnswerRun:
             yield piece
 
     def abstain(self) -> Iteration[AnswerEvent, None, None]:
-        self._abstained = True
+        self.abstained = True
         yield from self.take([AnswerText(refusal(self.query.alone, self.query.language))])
 
     def decline(self, text: str) -> Iteration[AnswerEvent, None, None]:
         """Say instead of an answer what is missing."""
-        self._abstained = True
+        self.abstained = True
         yield from self.take([AnswerText(text)])
 
     def end_refused(self) -> Iteration[AnswerEvent, None, None]:
@@ -86,14 +90,14 @@ class AnswerRun:
         cited = self.citations()
         if any(citation.supported for citation in cited):
             return
-        self._abstained = is_refusal(text)
-        if not self._abstained and (cited or UNCITED in text):
+        self.abstained = is_refusal(text)
+        if not self.abstained and (cited or UNCITED in text):
             yield from self.refuse_after_all()
 
     def refuse_after_all(self) -> Iteration[AnswerEvent, None, None]:
-        """What was shown stands; that it is no answer is said below it."""
-        self._abstained = True
-        yield from self.take([AnswerText(f"\n\n{refusal(self.query.alone, self.query.language)}")])
+        """What was shown stands; that it may be no answer is said below it."""
+        self.abstained = True
+        yield from self.take([AnswerText(f"\n\n{doubt(self.query.alone, self.query.language)}")])
 
     def tell_disagreements(self) -> Iteration[AnswerEvent, None, None]:
         """Where another source gives another figure, both are shown below the answer."""
@@ -104,13 +108,25 @@ class AnswerRun:
             yield from self.take([AnswerText(before), CitationFound(one.first)])
             yield from self.take([AnswerText(between), CitationFound(one.second)])
 
+    def add_general(self, generation: Iterable[str]) -> Iteration[AnswerEvent, None, None]:
+        """What the model knows beside the documents, under a heading that says so, uncited."""
+        is_first = True
+        for text in without_marks(generation):
+            heading = (
+                f"\n\n{general_mark(self.query.alone, self.query.language)}\n" if is_first else ""
+            )
+            self.general += text
+            is_first = False
+            yield from self.take([AnswerText(heading + text)])
+
     def citations(self) -> list[Citation]:
         return [piece.citation for piece in self.pieces if isinstance(piece, CitationFound)]
 
     def count(self, generation: Generation) -> None:
         """Add up what was read and written; the same prompt asked again is read from a cache."""
-        written = self._tokens[1] + generation.completion_tokens
-        self._tokens = (generation.prompt_tokens, written)
+        read, written = self._tokens
+        read = max(read, generation.prompt_tokens)
+        self._tokens = (read, written + generation.completion_tokens)
 
     def count_others(self, counted: Sequence[tuple[int, int]]) -> None:
         """Add what was read and written beside the answer, prompt by prompt."""
@@ -128,7 +144,7 @@ class AnswerRun:
         return Answer(
             question=self.question,
             text=text.strip(),
-            abstained=self._abstained,
+            abstained=self.abstained,
             citations=tuple(self.citations()),
             passages=self.passages,
             hits=self._found.hits,
@@ -142,4 +158,5 @@ class AnswerRun:
             packing=self._packing,
             prompt=self.prompt,
             computation=self.computation,
+            general=self.general.strip(),
         )

@@ -16,12 +16,15 @@ class AskOptions:
     `where` narrows what is searched; `scope` is how much of its document each hit brings along.
     `previous` is the last answer of the conversation, if it is at hand: a follow-up may go on from
     its sources, and "this document" is the one that it cites.
+
+    With `general` the model adds what it knows where the documents do not answer, marked so.
     """
 
     mode: Mode = "hybrid"
     where: Where = field(default_factory=Where)
     scope: Scope = "auto"
     previous: Answer | None = None
+    general: bool = False
 
 
 USUAL = AskOptions()

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.fault_texts import explain
+from rag.notices import closest_heading
 from rag.pack_words import packing_line
 from rag.types import (
     Answer,
@@ -114,12 +115,27 @@ def citation_json(citation: Citation) -> dict[str, Any]:
     }
 
 
+def passage_json(passage: Passage) -> dict[str, Any]:
+    return {
+        "document": passage.document_id,
+        "path": passage.path,
+        "title": passage.title,
+        "heading": passage.heading,
+        "page": passage.page,
+        "start": passage.start,
+        "end": passage.end,
+        "snippet": _one_line(passage.text, SNIPPET_CHARACTERS),
+    }
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     times = answer.timings_ms
     return {
         "question": answer.question,
         "answer": answer.text,
         "abstained": answer.abstained,
+        "general_knowledge": answer.general,
+        "closest": [passage_json(passage) for passage in answer.closest],
         "citations": [citation_json(citation) for citation in answer.citations],
         "hits": [hit_json(hit) for hit in answer.hits],
         "usage": {
@@ -183,6 +199,7 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     _print_citations(answer.citations, out)
     if answer.computation:
         _print_computation(answer.computation, out)
+    _print_closest(answer, out)
     return answer
 
 
@@ -190,6 +207,16 @@ def _print_computation(computation: Computation, out: TextIO) -> None:
     used, total = computation.rows_used, computation.rows_total
     print(f"\nComputed from {used} of {total} rows of “{computation.table}”:", file=out)
     print(f"    {computation.query}", file=out)
+
+
+def _print_closest(answer: Answer, out: TextIO) -> None:
+    """Where a reader may look on, under a refusal."""
+    if answer.closest:
+        print(f"\n{closest_heading(answer.question)}", file=out)
+    for passage in answer.closest:
+        place = _place(passage.title, passage.page, passage.heading)
+        print(f"  - {place}: {_one_line(passage.text, SNIPPET_CHARACTERS)}", file=out)
+        print(f"    {passage.path}", file=out)
 
 
 def _print_citations(citations: Sequence[Citation], out: TextIO) -> None:

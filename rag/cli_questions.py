@@ -90,6 +90,10 @@ def ask(
     scope: ScopeOption = "auto",
     collection: CollectionOption = None,
     index: IndexOption = None,
+    general: Annotated[
+        bool,
+        typer.Option("--general", help="If the documents do not answer, add what the model knows."),
+    ] = False,
     as_json: JsonOption = False,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
 ) -> None:
@@ -98,7 +102,7 @@ def ask(
     Example: footnote ask "How long is the warranty?" --after 2024-01-01 --json
     """
     where = where_from(folder, glob, kind, language, after, before, document)
-    options = AskOptions(check_mode(mode), where, check_scope(scope))
+    options = AskOptions(check_mode(mode), where, check_scope(scope), general=general)
     with (
         output.clean_stdout() as out,
         _footnote(open_settings(index), collection, True) as footnote,

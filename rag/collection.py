@@ -99,8 +99,7 @@ def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> I
             generator,
             top_k=settings.top_k,
             context_tokens=parts.context_tokens(settings) if generator else None,
-            max_answer_tokens=settings.max_answer_tokens,
-            temperature=settings.temperature,
+            **parts.writing_options(settings),
             reranker=reranker,
             rewrites=generator is not None and parts.rewrites_by_model(settings),
         )

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     context_tokens: AutoInt = Field(
         None, ge=128, description="tokens of passages in a prompt; auto: few on a CPU"
     )
+    general_knowledge: bool = Field(
+        False, description="whether the model adds what it knows where the documents do not answer"
+    )
     rewriting: Literal["auto", "model", "rules"] = Field(
         "auto", description="who makes follow-up questions stand alone; auto: rules on a CPU"
     )

@@ -249,6 +249,12 @@ def context_tokens(settings: Settings) -> int | None:
     return CPU_CONTEXT_TOKENS if is_local and pick_device(settings) == "cpu" else None
 
 
+def writing_options(settings: Settings) -> dict[str, Any]:
+    """What the settings say of how the pipeline writes."""
+    names = ("max_answer_tokens", "temperature", "general_knowledge")
+    return {name: getattr(settings, name) for name in names}
+
+
 def rewrites_by_model(settings: Settings) -> bool:
     """Whether the model rewrites follow-up questions; on a CPU that takes seconds."""
     if settings.rewriting == "auto":

@@ -48,6 +48,7 @@ class Footnote:
     the passages of a prompt; None takes all that fit the model. With `words_only` the vectors of
     the index are not the encoder's, and it finds by words alone. `where` narrows every question.
     `rewrites` lets the model put follow-up questions so that they stand alone; else rules do.
+    With `general_knowledge` the model adds what it knows to every refusal, marked so.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Footnote:
         where: Where = EVERYTHING,
         reranker: Reranker | None = None,
         rewrites: bool = True,
+        general_knowledge: bool = False,
     ) -> None:
         self._catalog = indexes.catalog
         self._encoder = encoder
@@ -80,6 +82,7 @@ class Footnote:
         self._max_answer_tokens = max_answer_tokens
         self._writer = Writer(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
         self._rewriter = generator if rewrites else None
+        self._general = general_knowledge
         self._planner = Planner(self._catalog, generator.count_tokens if generator else len)
         self._whole = WholeAnswers(
             encoder,
@@ -139,6 +142,7 @@ class Footnote:
         Closing the iterator stops the model. Raises GenerationError if the model fails.
         """
         run = AnswerRun(question, understand(question, history, self._rewriter))
+        run.allows_general = options.general or self._general
         if plan := self._plan(run.query, options):
             yield from self._whole.answer(run, plan, self._generator)
         elif prompt := self._go_on(run, options):
@@ -147,6 +151,8 @@ class Footnote:
             yield from self._writer.write_from(run, prompt, self._generator)
         else:
             yield from self._answer(run, history, options)
+        if run.abstained and run.allows_general and self._generator is not None:
+            yield from self._writer.write_general(run, self._generator)
         yield AnswerFinished(run.answer(self._name))
 
     def answer_from(self, question: str, passages: Sequence[Passage]) -> Answer:

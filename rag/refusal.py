@@ -1,7 +1,8 @@
-"""Do the sources answer the question? One probability from all that tells.
+"""Do the sources answer the question? A probability from what the answer leaves behind.
 
-A logistic regression over signals that the answer leaves behind anyhow; its weights are fitted by
-`python -m bench.refusal`, which also shows what each signal is worth.
+A logistic regression whose weights are fitted by `python -m bench.refusal --fit`. The model's word
+on its second look is yes nearly always; how sure it is of it tells much more. The other signals add
+nothing so far (bench/LOG.md); they are kept for a fit to more questions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What tells whether the sources answer.
+    """What may tell whether the sources answer.
 
     `look`: the model's log-odds that the quotes answer the question, when it is shown nothing
     else. `near`: the highest cosine of the question with a sentence of the sources. `refused`: it
@@ -25,19 +26,14 @@ class Signals:
     supported: float
 
     def features(self) -> tuple[float, ...]:
-        """As they are weighed: each about 1 apart between a clear yes and a clear no."""
-        return (
-            _bounded(self.look / LOOK_SCALE),
-            _bounded((self.near - NEAR_MIDDLE) / NEAR_SCALE),
-            float(self.refused),
-            self.supported,
-        )
+        """What is weighed, each from -1 to 1."""
+        return (_bounded((self.look - LOOK_MIDDLE) / LOOK_SCALE),)
 
 
-LOOK_SCALE = 8.0  # log-odds; beyond, the model is no surer
-NEAR_MIDDLE, NEAR_SCALE = 0.86, 0.04  # e5's cosines of questions with sentences that answer
-WEIGHTS = (2.0, 1.0, -1.0, 0.5)
-BIAS = 0.0
+LOOK_MIDDLE, LOOK_SCALE = 0.5, 2.0  # log-odds; a wrong answer gets a weak yes
+WEIGHTS = (2.32,)
+BIAS = -0.30
+ENOUGH = 0.4  # probability; to deny a right answer is worse than to doubt a wrong one too late
 
 
 def _bounded(value: float) -> float:
@@ -51,5 +47,5 @@ def probability(signals: Signals) -> float:
 
 
 def answers(signals: Signals) -> bool:
-    """Whether the sources more likely answer the question than not."""
-    return probability(signals) >= 0.5
+    """Whether the sources are likely enough to answer the question."""
+    return probability(signals) >= ENOUGH

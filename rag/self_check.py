@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from rag.generate import Generator
+from rag.names import is_unspaced
+from rag.sentences import ROW_START
 from rag.types import Citation, Message, Passage
 
-MAX_QUOTES = 3
-CONTEXT_CHARACTERS = 150  # of the passage on either side of a quote
+MAX_QUOTES = 2
+CONTEXT_CHARACTERS = 450  # of the passage on either side of a quote
+DENSE_CONTEXT_CHARACTERS = 150  # of Chinese and the like, whose characters are a token each
 YES, NO = ("yes", "Yes"), ("no", "No")
 MAX_TOKENS = 2
 MIN_LIKELIHOOD = 1e-9
 SURE = 4.0  # log-odds that a word stands for, where no probabilities are known
 
-SYSTEM = "You check whether a quote from a document answers a question. Reply only yes or no."
+SYSTEM = "You check whether a text answers a question. Reply only yes or no."
 
 
 def answers_question(
@@ -62,15 +65,36 @@ def build_check(
     """The prompt: each quote with its place and surroundings, then the question."""
     by_number = {passage.number: passage for passage in passages}
     shown = {(c.marker, c.start): c for c in citations}
-    quotes = [_quoted(by_number[c.marker], c) for c in list(shown.values())[:MAX_QUOTES]]
-    these = "these quotes" if len(quotes) > 1 else "this quote"
-    asked = f"Can the question be answered from {these} alone? Reply yes or no."
+    chosen = list(shown.values())[:MAX_QUOTES]
+    quotes = [_quoted(by_number[c.marker], c, len(chosen)) for c in chosen]
+    asked = "Does the text say the answer to the question? Reply yes or no."
     user = "\n\n".join([*quotes, f"Question: {question}", asked])
     return [Message("system", SYSTEM), Message("user", user)]
 
 
-def _quoted(passage: Passage, citation: Citation) -> str:
-    start = max(0, citation.start - passage.start - CONTEXT_CHARACTERS)
-    end = citation.end - passage.start + CONTEXT_CHARACTERS
+def _quoted(passage: Passage, citation: Citation, share: int) -> str:
+    """The quote in its surroundings; of several quotes each gets a share of them."""
+    is_dense = is_unspaced(citation.quote)
+    around = (DENSE_CONTEXT_CHARACTERS if is_dense else CONTEXT_CHARACTERS) // share
+    start = max(0, citation.start - passage.start - around)
+    end = citation.end - passage.start + around
     place = " > ".join(part for part in (passage.title, passage.heading) if part)
-    return f"Document: {place}\nQuote: {passage.text[start:end]}"
+    head = _table_head(passage, citation.start - passage.start)
+    is_shown = not head or head in passage.text[start:end]
+    table = "" if is_shown else f"\nColumns: {head}"
+    return f"Document: {place}{table}\nText: {passage.text[start:end]}"
+
+
+def _table_head(passage: Passage, at: int) -> str:
+    """The head line of the table that the row at `at` is of; "" if that is no row.
+
+    Without it a row is a list of figures that could be of anything.
+    """
+    if not passage.text.startswith(ROW_START, at):
+        return ""
+    head = passage.text[at:].partition("\n")[0]
+    for line in reversed(passage.text[:at].splitlines()):
+        if not line.startswith(ROW_START[0]):  # the line under a head may be |---|
+            return head
+        head = line
+    return passage.header or head

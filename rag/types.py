@@ -12,6 +12,8 @@ from rag.claims import Verdict
 from rag.refusal import Signals
 from rag.where import Mode, Where
 
+MAX_CLOSEST = 3  # passages that a refusal names
+
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "record"]
 
 
@@ -293,6 +295,7 @@ class Answer:
     answer the question; None if nothing was written. `prompt` is what the model read: the prompt
     of a follow-up may begin with it. `computation` is there where the answer was computed over a
     table.
+    `general` is the part of the text that is not from the documents, without its heading.
     """
 
     question: str
@@ -311,6 +314,14 @@ class Answer:
     packing: PackReport | None = None
     prompt: tuple[Message, ...] = ()
     computation: Computation | None = None
+    general: str = ""
+
+    @property
+    def closest(self) -> tuple[Passage, ...]:
+        """The best passages of a refusal, for its reader to look into; () of an answer."""
+        if not self.abstained:
+            return ()
+        return tuple(sorted(self.passages, key=lambda p: -p.score)[:MAX_CLOSEST])
 
 
 # What a question gives while it is answered, in this order: SourcesFound once; AnswerText and

@@ -12,6 +12,7 @@ from rag.answer_script import is_other_script, shows_script
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.conversation import put_question
 from rag.encoder import Encoder
+from rag.general import build_general
 from rag.generate import Generator
 from rag.generate.extractive import extract_answer
 from rag.packer import Packed
@@ -74,6 +75,13 @@ class Writer:
                 yield from run.refuse_after_all()
                 return
             yield from run.tell_disagreements()
+
+    def write_general(
+        self, run: AnswerRun, generator: Generator
+    ) -> Iteration[AnswerEvent, None, None]:
+        """What the model knows, after what the documents did not answer."""
+        messages = build_general(run.query.alone)
+        yield from run.add_general(until_repeated(self._generate(run, messages, generator)))
 
     def _first_attempt(
         self,

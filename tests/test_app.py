@@ -131,6 +131,8 @@ def test_cited_sources_lead_to_the_quote() -> None:
     assert props["sources"][1]["url"] == "/view/7?start=10&end=14#cite"
     bare = Answer("q", "t", True, (), (passage(1),), (), 0, 0, "m")
     assert answered_props(bare, "en")["state"] == "closest"
+    doubted = Answer("q", "t", True, cites, (passage(1), passage(2)), (), 0, 0, "m")
+    assert answered_props(doubted, "en")["state"] == "closest"  # cited, yet not an answer
 
 
 def test_what_the_model_reads_is_told_below_the_sources() -> None:

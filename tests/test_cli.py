@@ -65,10 +65,11 @@ def test_from_a_folder_to_an_answer(
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
         "disagreements", "computation",
         "search",
-        "packing",
+        "packing", "closest", "general_knowledge",
     }  # fmt: skip
     assert answer["packing"]["passages"][0]["number"] == 1
     assert answer["packing"]["prompt_tokens"] <= answer["packing"]["budget"]
+    assert answer["closest"] == [] and answer["general_knowledge"] == ""
     assert answer["answer"] == "The pump is blue[1]."
     (citation,) = answer["citations"]
     assert set(citation) == {
@@ -92,10 +93,32 @@ def test_an_answer_for_people(
     assert out.count("The pump is blue") == 2
 
 
-def test_a_refusal_has_its_own_exit_code(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_has_its_own_exit_code_and_tells_the_closest_passages(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(monkeypatch, "ingest", str(docs))
     monkeypatch.setattr(parts, "open_generator", lambda s, say: ScriptedGenerator("NOT_FOUND"))
-    assert run(monkeypatch, "ask", "Who paints?") == EXIT_NOTHING
+    capsys.readouterr()
+    assert run(monkeypatch, "ask", "Who paints the pump?") == EXIT_NOTHING
+    out = capsys.readouterr().out
+    assert "The closest passages:\n  - pump: The pump is blue." in out
+    assert run(monkeypatch, "ask", "Who paints the pump?", "--json") == EXIT_NOTHING
+    (closest,) = json.loads(capsys.readouterr().out)["closest"]
+    assert closest["snippet"] == "The pump is blue." and closest["path"].endswith("pump.txt")
+
+
+def test_general_knowledge_is_a_switch(
+    docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "ingest", str(docs))
+    monkeypatch.setattr(
+        parts, "open_generator", lambda s, say: ScriptedGenerator("NOT_FOUND", "", "Painters do.")
+    )
+    capsys.readouterr()
+    assert run(monkeypatch, "ask", "Who paints?", "--general") == EXIT_NOTHING
+    assert "\n\nNot from your documents:\nPainters do.\n" in capsys.readouterr().out
+    assert run(monkeypatch, "ask", "Who paints?", "--general", "--json") == EXIT_NOTHING
+    assert json.loads(capsys.readouterr().out)["general_knowledge"] == "Painters do."
 
 
 def test_files_that_cannot_be_read_are_told_and_have_an_exit_code(

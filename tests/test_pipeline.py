@@ -8,11 +8,20 @@ import pytest
 from fakes import ScriptedGenerator, WordEncoder
 
 from ingest.sync import sync
+from rag.ask_options import AskOptions
 from rag.errors import GenerationError
 from rag.indexes import Indexes
+from rag.notices import doubt, general_mark
 from rag.pipeline import Footnote
-from rag.prompt import NOT_FOUND
-from rag.types import AnswerFinished, AnswerText, CitationFound, Message, SourcesFound
+from rag.prompt import NOT_FOUND, refusal
+from rag.types import (
+    MAX_CLOSEST,
+    AnswerFinished,
+    AnswerText,
+    CitationFound,
+    Message,
+    SourcesFound,
+)
 
 PUMP = "The pump holds 1400 litres. The warranty of the pump lasts two years."
 
@@ -100,7 +109,10 @@ def test_a_second_attempt_that_does_not_convince_shows_nothing(
 def test_quotes_that_do_not_answer_end_in_a_refusal(indexes: Indexes) -> None:
     footnote, generator = make(indexes, "The pump holds 1400 litres [1].", verdict="No")
     answer = footnote.ask("How heavy is the pump?")
-    assert answer.abstained and answer.text.startswith("The pump holds 1400 litres[1].\n\nThe doc")
+    assert (
+        answer.abstained
+        and answer.text == f"The pump holds 1400 litres[1].\n\n{doubt(answer.question)}"
+    )
     assert "1400 litres" in generator.checks[0][-1].content
 
 
@@ -180,9 +192,7 @@ def test_a_follow_up_searches_with_the_question_before(indexes: Indexes) -> None
 def test_what_is_not_borne_out_is_marked(indexes: Indexes) -> None:
     answer = make(indexes, "The pump holds 9000 litres [1].")[0].ask("How much does it hold?")
     assert "[1?]" in answer.text and not answer.citations[0].supported
-    assert answer.abstained and answer.text.endswith(
-        "The documents do not hold an answer to this question."
-    )
+    assert answer.abstained and answer.text.endswith(doubt(answer.question))
 
 
 def test_one_statement_that_holds_makes_an_answer(indexes: Indexes) -> None:
@@ -226,6 +236,39 @@ def test_sources_that_disagree_are_both_shown(tmp_path: Path) -> None:
     own, other = found.first.label, found.second.label
     assert own != other and (answer.text.count(own), answer.text.count(other)) == (2, 1)
     assert "The sources disagree" in answer.text and not answer.abstained
+
+
+GENERAL = AskOptions(general=True)
+
+
+def test_general_knowledge_is_added_to_a_refusal_alone_and_cites_nothing(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, NOT_FOUND, "", "Kings lived [1] there.")
+    asked = "Who painted the ceiling?"
+    answer = footnote.ask(asked, options=GENERAL)
+    assert answer.abstained and answer.citations == () and answer.general == "Kings lived there."
+    assert answer.text == f"{refusal(asked)}\n\n{general_mark(asked)}\nKings lived there."
+    assert "1400 litres" not in str(generator.prompts[-1])
+    footnote, generator = make(indexes, "The warranty of the pump lasts two years [1].")
+    sure = footnote.ask("How long is the warranty of the pump?", options=GENERAL)
+    assert not sure.abstained and sure.general == "" and len(generator.prompts) == 1
+
+
+def test_general_knowledge_must_be_allowed(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, NOT_FOUND, "", "Kings lived there.")
+    assert footnote.ask("Who painted the ceiling?").general == ""
+    assert len(generator.prompts) == 2
+    allowed = Footnote(indexes, WordEncoder(), generator, general_knowledge=True)
+    assert allowed.ask("Who painted the ceiling?").general == "Kings lived there."
+
+
+def test_a_refusal_comes_with_the_closest_passages(indexes: Indexes) -> None:
+    footnote, _ = make(indexes, NOT_FOUND)
+    answer = footnote.ask("How long is the warranty of the pump?")
+    assert 0 < len(answer.closest) <= MAX_CLOSEST and answer.closest[0].title == "pump"
+    scores = [passage.score for passage in answer.closest]
+    assert scores == sorted(scores, reverse=True)
+    footnote, _ = make(indexes, "The warranty of the pump lasts two years [1].")
+    assert footnote.ask("How long is the warranty of the pump?").closest == ()
 
 
 @pytest.mark.model

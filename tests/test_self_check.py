@@ -5,10 +5,16 @@ from typing import Any
 import pytest
 from fakes import ScriptedGenerator, passage
 
-from rag.self_check import CONTEXT_CHARACTERS, MAX_QUOTES, answers_question, build_check
+from rag.self_check import (
+    CONTEXT_CHARACTERS,
+    DENSE_CONTEXT_CHARACTERS,
+    MAX_QUOTES,
+    answers_question,
+    build_check,
+)
 from rag.types import Citation, Passage
 
-TEXT = "Before. " * 40 + "The pump is blue." + " After." * 40
+TEXT = "Before. " * 90 + "The pump is blue." + " After." * 90
 
 
 def cite(source: Passage, quote: str) -> Citation:
@@ -36,17 +42,40 @@ def test_the_model_sees_the_quote_its_place_and_its_surroundings_alone() -> None
     source = passage(TEXT, start=1000, title="Manual", headings=("Parts", "Pump"))
     other = passage("Cats sleep.", 2)
     _, user = build_check("Which colour?", [cite(source, "The pump is blue.")], [source, other])
-    quoted = user.content.partition("\nQuote: ")[2].partition("\n\n")[0]
+    quoted = user.content.partition("\nText: ")[2].partition("\n\n")[0]
     assert "The pump is blue." in quoted and quoted in TEXT
     assert len(quoted) == len("The pump is blue.") + 2 * CONTEXT_CHARACTERS
     assert "Document: Manual > Parts > Pump" in user.content
     assert "Question: Which colour?" in user.content and "Cats" not in user.content
-    assert "this quote alone" in user.content
+
+
+def test_characters_that_are_a_token_each_get_less_around_them() -> None:
+    source = passage("前文。" * 300 + "水泵是蓝色的。" + "后文。" * 300)
+    _, user = build_check("什么颜色？", [cite(source, "水泵是蓝色的。")], [source])
+    quoted = user.content.partition("\nText: ")[2].partition("\n\n")[0]
+    assert len(quoted) == len("水泵是蓝色的。") + 2 * DENSE_CONTEXT_CHARACTERS
 
 
 def test_a_quote_is_shown_once_and_no_more_than_a_few() -> None:
     source = passage(" ".join(f"Fact {n} holds." for n in range(9)))
     cited = [cite(source, f"Fact {n} holds.") for n in (0, 0, 1, 2, 3, 4)]
     _, user = build_check("What?", cited, [source])
-    assert user.content.count("\nQuote: ") == MAX_QUOTES
-    assert "these quotes alone" in user.content
+    assert user.content.count("\nText: ") == MAX_QUOTES
+
+
+TABLE = "Budgets\n| Department | Budget |\n|---|---|\n" + "".join(
+    f"| Department {n} | {n}00 EUR |\n" for n in range(60)
+)
+
+
+def test_a_row_comes_with_the_head_of_its_table() -> None:
+    row = "| Department 50 | 5000 EUR |"
+    source = passage(TABLE)
+    _, user = build_check("What is the budget?", [cite(source, row)], [source])
+    assert "\nColumns: | Department | Budget |\nText: " in user.content
+    tail = passage(TABLE[TABLE.index("| Department 20") :], header="| Department | Budget |")
+    _, user = build_check("What is the budget?", [cite(tail, row)], [tail])
+    assert user.content.count("| Department | Budget |") == 1
+    near = passage(TABLE)
+    _, user = build_check("What?", [cite(near, "| Department 0 | 000 EUR |")], [near])
+    assert "Columns" not in user.content  # it is in the quote's surroundings

@@ -35,7 +35,7 @@ def answered_props(answer: Answer, language: str) -> dict[str, Any]:
     cited: dict[int, Citation] = {}
     for citation in sorted(answer.citations, key=lambda citation: not citation.supported):
         cited.setdefault(citation.marker, citation)
-    state = "answered" if cited else "closest"
+    state = "answered" if cited and not answer.abstained else "closest"
     props = _props(state, answer.passages, cited, language, answer.packing)
     if answer.computation:
         props["computation"] = _computation(answer.computation, WORDS[language])
