@@ -79,26 +79,37 @@ def other_row(statement: str, question: str, row: str, passage: str) -> str:
     if not row.lstrip().startswith(_ROW):
         return ""
     said = f"{statement}\n{question}".casefold()
-    own = labels_in(row)
-    if any(label in said for label in own):
+    own = [cell for cell in _cells(row) if not cell[:1].isdigit()]  # 430元 names no row
+    if any(_stands_in(cell, said) for cell in own if cell):
         return ""
+    lines = passage.splitlines()
     others = (
         label
-        for line in passage.splitlines()
-        if line.lstrip().startswith(_ROW) and line.strip() != row.strip()
+        for before, line in zip(["", *lines], lines, strict=False)
+        if before.lstrip().startswith(_ROW)  # else it is the table's head
+        and line.lstrip().startswith(_ROW)
+        and line.strip() != row.strip()
         for label in labels_in(line)[:1]
     )
-    return next((label for label in others if label in said and label not in own), "")
+    return next((label for label in others if _stands_in(label, said) and label not in own), "")
 
 
 def labels_in(row: str) -> list[str]:
     """The cells of a table's row that name something, in lower case."""
-    cells = (cell.strip().casefold() for cell in row.strip().strip(_ROW).split(_ROW))
     return [
         cell
-        for cell in cells
+        for cell in _cells(row)
         if len(cell) >= MIN_LABEL_CHARACTERS and not any(sign.isdigit() for sign in cell)
     ]
+
+
+def _stands_in(label: str, text: str) -> bool:
+    """As a whole, not within a Latin word."""
+    return re.search(rf"(?<![a-z\d]){re.escape(label)}(?![a-z\d])", text) is not None
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip().casefold() for cell in row.strip().strip(_ROW).split(_ROW)]
 
 
 def find_fault(statement: str, question: str, quote: str, near: str, passage: str) -> Fault | None:

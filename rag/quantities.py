@@ -63,9 +63,12 @@ _CURRENCIES = {
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as it is written, its value in the base unit, and what it measures ("" unknown)."""
+    """A number as it is written, its amount in its unit, its value in the base unit, and what it
+    measures ("" unknown).
+    """
 
     number: str
+    amount: float
     value: float
     kind: str
 
@@ -78,15 +81,16 @@ def quantities_in(text: str) -> list[Quantity]:
         kind, factor = _CURRENCIES.get(one["before"] or "", ""), 1.0
         if (unit := one.lastgroup) and unit.startswith("u") and unit[1:].isdigit():
             kind, factor, _ = _UNITS[int(unit[1:])]
-        value = float(re.sub(r"[,\s]", "", one["number"])) * _SCALES.get(one["scale"] or "", 1.0)
-        found.append(Quantity(one["number"], value * factor, kind))
+        amount = float(re.sub(r"[,\s]", "", one["number"])) * _SCALES.get(one["scale"] or "", 1.0)
+        found.append(Quantity(one["number"], amount, amount * factor, kind))
     return found
 
 
 def same_value(one: Quantity, other: Quantity) -> bool:
     """Whether two quantities are equal, a unit that is not told being any."""
-    is_comparable = one.kind == other.kind or not one.kind or not other.kind
-    return is_comparable and math.isclose(one.value, other.value, rel_tol=1e-9)
+    if not one.kind or not other.kind:
+        return math.isclose(one.amount, other.amount, rel_tol=1e-9)
+    return one.kind == other.kind and math.isclose(one.value, other.value, rel_tol=1e-9)
 
 
 def wrong_unit(claimed: str, source: str) -> str:

@@ -73,6 +73,15 @@ def test_a_row_that_another_row_is_named_for() -> None:
     assert other_row("住宿标准是430元", question, "not a row", TABLE) == ""
 
 
+def test_the_head_of_a_table_is_no_row_of_it() -> None:
+    codes = "| Code | Meaning |\n| E12 | Lamp over 85 degrees |\n| E13 | Fan stuck |"
+    row = codes.splitlines()[1]
+    assert other_row("The fault code E12 means lamp over 85 degrees", "", row, codes) == ""
+    assert other_row("Fault code E13 means lamp over 85 degrees", "", row, codes) == ""
+    grades = "| Grade | Factor |\n| A | 1.6 |\n| B | 1.2 |"
+    assert other_row("A级员工的系数是1.6", "grade", grades.splitlines()[1], grades) == ""
+
+
 def test_labels_are_cells_without_figures() -> None:
     assert labels_in("| S-101 | Karst Glassworks | 45 | x |") == ["karst glassworks"]
 

@@ -45,6 +45,7 @@ def test_the_number_of_a_name_is_no_quantity() -> None:
         ("5 kg", "it weighs 5 g", "5"),
         ("5 kg", "it weighs 5000 g", ""),
         ("5 kg", "it weighs 5", ""),
+        ("35毫秒", "exposure_ms: 35", ""),
         ("5 USD", "5 EUR", "5"),
         ("30 days", "within 30 days, at 5 %", ""),
         ("30 months", "within 30 days", "30"),

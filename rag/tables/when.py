@@ -21,22 +21,22 @@ RANK_WEIGHT = 3.0
 
 # A strong word asks for a computation; a weak one may, where every word of it can be understood.
 _STRONG = re.compile(
-    r"合计|总计|总共|一共|共有|总和|总额|总量|总数|平均|均值|中位|最[高低大小多少长短贵早晚快慢近远重轻好差]"
-    r"|趋势|走势|占比|比例|比重|百分之几|占[^，。]{0,12}多少|相差|差额|差多少|之差|[多高低少]多少"
-    r"|多少[个家种条台次项张份笔名位]|几[个家种条台次项张份笔名位]|哪几|排名|排序"
-    r"|前[\d一二三四五六七八九十两]+|统计|汇总"
-    r"|\b(?:sum|totals?|altogether|in all|combined|overall|average|mean|median|how many"
-    r"|number of|counts?|highest|lowest|largest|smallest|fewest|maximum|minimum|max|min"
-    r"|longest|shortest|biggest|earliest|latest|cheapest|oldest|newest|top|bottom|rank"
-    r"|trends?|growth|shares?|percentage|per ?cent(?:age)? of|proportion|differences?)\b",
+    r"合计|总计|总共|总和|总额|总量|总数|平均|均值|中位|最[高低大小多少长短贵早晚快慢近远重轻好差]的"
+    r"|哪[个家种条台次项张份笔名位][^，。？]{0,16}最|最[高低大小多少长短贵早晚]的?[^，。？]{0,8}(?:是哪|是谁)"
+    r"|趋势|走势|占比|占[^，。]{0,12}多少|相差|差额|差多少|之差|排名|排序"
+    r"|前[\d一二三四五六七八九十两]+[个家种条台次项张份笔名位]|统计|汇总"
+    r"|\b(?:sum|totals?|altogether|combined|average|mean|median|trends?|rank(?:ed|ing)?"
+    r"|top (?:\d+|two|three|four|five|ten)|percentage of|proportion of|share of"
+    r"|(?:which|what|who)\b[^.?!]{0,60}\b(?:highest|lowest|largest|smallest|fewest|longest|shortest"
+    r"|biggest|earliest|latest|cheapest|oldest|newest))\b",
     re.IGNORECASE,
 )
 _WEAK = re.compile(
-    r"变化|有多少|哪些|超过|低于|高于|大于|小于|多于|少于|不少于|不足|至少|以上的|以下的|总的|分别|各[个自]?|列出"
-    r"|增长|不一致|不等"
-    r"|\b(?:how much|most|least|best|worst|grow|compare"
-    r"|(?:more|less|fewer|higher|lower|greater) than|at least|at most"
-    r"|exceeds?|above|below|over|under|before|after|each|per|list|which)\b",
+    r"变化|多少|几[个家种条台次项张份笔名位]|哪些|哪几|一共|共有|最|超过|低于|高于|大于|小于|多于|少于|不足|至少"
+    r"|以上的|以下的|总的|分别|各[个自]?|列出|增长|不一致|不等|比例|比重|百分之几"
+    r"|\b(?:how many|how much|number of|counts?|most|least|best|worst|grow|growth|compare|maximum"
+    r"|minimum|max|min|(?:more|less|fewer|higher|lower|greater) than|at least|at most|exceeds?"
+    r"|above|below|over|under|before|after|each|per|list|which|differences?|shares?)\b",
     re.IGNORECASE,
 )
 
