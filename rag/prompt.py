@@ -68,6 +68,11 @@ _OWN_OPENINGS = (
     *("the sources", "the source", "the documents", "the document", "the provided", "the passages"),
     *("none of the", "sorry", "unfortunately", "来源", "资料", "文档", "这些", "提供的", "抱歉"),
 )
+_INSISTING = {  # in the language itself, which a small model follows better
+    "zh": "用中文写一个完整的句子。",
+    "ja": "日本語の完全な文で書いてください。",
+    "ko": "한국어로 완전한 문장으로 쓰세요.",
+}
 _SECRET = secrets.token_bytes(16)
 
 
@@ -139,9 +144,8 @@ def build_messages(
 
 def insist(messages: Sequence[Message], language: str) -> list[Message]:
     """A prompt that asks for the language once more; it begins as the one given."""
-    name = language_name(language)
-    more = f"\n(Write {name}, no other language; translate what the sources say.)"
-    return [*messages[:-1], Message("user", messages[-1].content + more)]
+    more = _INSISTING.get(language) or f"Write one whole sentence in {language_name(language)}."
+    return [*messages[:-1], Message("user", f"{messages[-1].content}\n{more}")]
 
 
 def asked(question: str, language: str = "") -> str:

@@ -44,7 +44,7 @@ class SupportChecker:
     def __init__(self, passages: Sequence[Passage], encoder: Encoder, question: str = "") -> None:
         self._encoder = encoder
         self._question = question
-        asked = set(tokenize(question))
+        asked = self._asked = set(tokenize(question))
         # A statement repeats words of the question; those may stand anywhere in the passage.
         self._restated = {
             p.number: asked & set(tokenize(f"{p.title} {p.heading} {p.text}")) for p in passages
@@ -119,6 +119,7 @@ class SupportChecker:
         if not spans:
             return Support(passage, 0, len(passage.text), 0.0, False)
         words = set(tokenize(statement))
+        telling = {word for word in words if word not in self._asked and not word[:1].isdigit()}
         figures = telling_figures(statement, self._question)
         headings = {passage.title, *passage.headings}
         is_foreign = detect_language(statement) != detect_language(passage.text)
@@ -130,7 +131,10 @@ class SupportChecker:
                 if text.strip("# ") in headings and len(spans) > 1:
                     continue  # a heading names what it does not state
                 held = self._restated[number].union(*self._tokens[number][first : last + 1])
-                share = self._share(words, held)
+                is_row = text.startswith(ROW_START)
+                if is_row:  # its head says what its figures are of; the question, which row
+                    held |= set(tokenize(_head_line(passage.text, spans[first][0])))
+                share = self._share(telling if is_row else words, held)
                 near = float(meaning[first : last + 1].max())
                 right = len(figures & numbers_in(text)) / len(figures) if figures else 1.0
                 score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
@@ -150,7 +154,7 @@ class SupportChecker:
         """The share of the words that is held; a word of every sentence counts for little."""
         weights = {word: 1 / (1 + self._frequency[word]) ** 0.5 for word in words}
         total = sum(weights.values())
-        return sum(weights[word] for word in words & held) / total if total else 0.0
+        return sum(weights[word] for word in words & held) / total if total else 1.0
 
     def _similarities(self, statement: str, number: int) -> Vectors:
         """(n,) cosines of the statement with the passage's sentences."""
