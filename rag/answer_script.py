@@ -10,7 +10,7 @@ CERTAIN_CHARACTERS = 24  # by then an answer's script shows
 UNSPACED_LANGUAGES = ("zh", "ja", "ko", "th", "lo", "my", "km")  # or syllable by syllable
 MIN_LETTERS = 4  # fewer may be a name or a unit
 
-_SENTENCE = re.compile(r"[.!?。！？\n\[【](?!\d)")
+_SENTENCE = re.compile(r"[!?。！？\n\[【]|\.\s")
 
 
 def shows_script(opening: str) -> bool:

@@ -134,7 +134,9 @@ class SupportChecker:
                 is_row = text.startswith(ROW_START)
                 if is_row:  # its head says what its figures are of; the question, which row
                     held |= set(tokenize(_head_line(passage.text, spans[first][0])))
-                share = self._share(telling if is_row else words, held)
+                share = self._share(words, held)
+                if is_row:
+                    share = max(share, self._share(telling, held))
                 near = float(meaning[first : last + 1].max())
                 right = len(figures & numbers_in(text)) / len(figures) if figures else 1.0
                 score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right

@@ -25,7 +25,13 @@ def test_an_answer_in_the_other_script(opening: str, language: str, expected: bo
 
 @pytest.mark.parametrize(
     ("opening", "expected"),
-    [("31.5", False), ("31.5 kg.", True), ("It is [", True), ("x" * CERTAIN_CHARACTERS, True)],
+    [
+        ("31.5", False),
+        ("31.", False),
+        ("31.5 kg. ", True),
+        ("It is [", True),
+        ("x" * CERTAIN_CHARACTERS, True),
+    ],
 )
 def test_when_a_script_shows(opening: str, expected: bool) -> None:
     assert shows_script(opening) is expected
