@@ -19,6 +19,7 @@ ENOUGH_WORDS = 0.5  # of the statement's words by weight, within one language
 SOME_WORDS = 0.25  # enough where the meaning agrees too
 CLOSE_MEANING = 0.86  # cosine; e5 gives unrelated sentences about 0.75
 CLOSE_ACROSS_LANGUAGES = 0.80
+CLOSE_WITH_FIGURES = 0.76  # across languages, where the very figures stand in the sentence
 FAR_BETTER = 0.12
 LONG_QUOTE_PENALTY = 0.06
 
@@ -139,12 +140,13 @@ class SupportChecker:
                     share = max(share, self._share(telling, held))
                 near = float(meaning[first : last + 1].max())
                 right = len(figures & numbers_in(text)) / len(figures) if figures else 1.0
+                is_told = right == 1.0 and bool(figures)
                 score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
                 score -= LONG_QUOTE_PENALTY * (last - first)
                 if score > best_score:
                     best, best_score = (first, last), score
                     is_close = (
-                        near >= CLOSE_ACROSS_LANGUAGES
+                        near >= (CLOSE_WITH_FIGURES if is_told else CLOSE_ACROSS_LANGUAGES)
                         if is_foreign
                         else share >= ENOUGH_WORDS
                         or (share >= SOME_WORDS and near >= CLOSE_MEANING)
