@@ -29,7 +29,7 @@ class Fault:
     """Why a statement is not borne out: what is at fault, and where that can be said, which one."""
 
     verdict: Verdict
-    kind: Literal["words", "figure", "unit", "name", "negation", "row"]
+    kind: Literal["words", "figure", "unit", "name", "negation", "row", "order"]
     detail: str = ""
 
 

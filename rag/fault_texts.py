@@ -12,6 +12,7 @@ _TEXTS = {
         "name": "the source does not name {detail} there",
         "negation": "the source says the opposite",
         "row": "the source says this of another row than {detail}",
+        "order": "the source gives orders to a model here",
         "contradicted": "contradicted: ",
     },
     "zh": {
@@ -21,6 +22,7 @@ _TEXTS = {
         "name": "来源此处没有提到 {detail}",
         "negation": "来源的说法相反",
         "row": "来源说的是另一行，而不是 {detail}",
+        "order": "来源此处是给模型的指令",
         "contradicted": "与来源矛盾：",
     },
 }

@@ -15,7 +15,9 @@ from rag.sentences import split_sentences
 LEFT_OUT = "[…]"
 # Tags, bidi embeddings and overrides: nobody sees them.
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-_NO_WIDTH = re.compile("[\u200b-\u200d\u2060-\u2064\ufeff\u00ad]")
+_NO_WIDTH = re.compile(
+    "[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f\u200b-\u200d\u2060-\u2064\ufeff\u00ad]"
+)
 _QUOTED = re.compile(r"[\"“「『][^\"”」』\n]{1,300}[\"”」』]")
 _LOOK_ALIKES = {  # Cyrillic and Greek letters that look like Latin ones
     ord(other): latin
@@ -34,18 +36,28 @@ _FOLDED = _LOOK_ALIKES | _WIDE
 Span = tuple[int, int]
 
 
-@lru_cache(maxsize=2048)
 def as_shown(text: str) -> str:
     """The text as the model may read it; ordinary text is returned as it is."""
-    seen = _UNSEEN.sub("", text)
-    parts, end = [], 0
-    for start, stop in order_spans(seen):
-        parts += [seen[end:start], LEFT_OUT]
-        end = stop
-    return "".join([*parts, seen[end:]])
+    return part_as_shown(text, 0, len(text))
 
 
-def order_spans(text: str) -> list[Span]:
+def part_as_shown(text: str, start: int, end: int) -> str:
+    """A stretch of a text as the model may read it, judged by the whole of the text."""
+    parts, at = [], start
+    for first, last in order_spans(text):
+        if start < last and first < end:
+            parts += [text[at : max(at, first)], LEFT_OUT]
+            at = last
+    return _UNSEEN.sub("", "".join([*parts, text[at:end]]))
+
+
+def holds_order(text: str, start: int, end: int) -> bool:
+    """Whether a stretch of a text is, in part, an order to a model."""
+    return any(start < last and first < end for first, last in order_spans(text))
+
+
+@lru_cache(maxsize=2048)
+def order_spans(text: str) -> tuple[Span, ...]:
     """Where the text gives orders to a model, in order and apart from each other.
 
     An order reaches to the end of its line: what follows it there is what it is about.
@@ -54,7 +66,7 @@ def order_spans(text: str) -> list[Span]:
     spans = [match.span() for match in FORGED_SOURCE.finditer(folded)]
     spans += _turns(folded)
     spans += _sentences_with_orders(folded)
-    return [(places[start], places[stop - 1] + 1) for start, stop in _joined(spans)]
+    return tuple((places[start], places[stop - 1] + 1) for start, stop in _joined(spans))
 
 
 def _fold(text: str) -> tuple[str, Sequence[int]]:

@@ -14,6 +14,7 @@ from rag.federation import Federation
 from rag.generate import Generator
 from rag.history import ShownHistory, show_history
 from rag.indexes import Indexes
+from rag.order_notes import with_order_notes
 from rag.packer import Packed, pack
 from rag.passages import join_chunks
 from rag.prompt import build_messages
@@ -175,6 +176,7 @@ class Footnote:
         found, packed = self._find(run.query, shown.messages, options)
         if note := shown.note(run.query.language):
             found = replace(found, notes=(*found.notes, note))
+        found = with_order_notes(found, packed.passages, run.question)
         run.found(found, packed.passages, packed.report)
         yield run.sources()
         if not (yield from answer_by_computing(run, found, self._catalog, self._generator)):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from rag.generate import Generator
+from rag.injection import as_shown, part_as_shown
 from rag.names import is_unspaced
 from rag.sentences import ROW_START
 from rag.types import Citation, Message, Passage
@@ -82,7 +83,8 @@ def _quoted(passage: Passage, citation: Citation, share: int) -> str:
     head = _table_head(passage, citation.start - passage.start)
     is_shown = not head or head in passage.text[start:end]
     table = "" if is_shown else f"\nColumns: {head}"
-    return f"Document: {place}{table}\nText: {passage.text[start:end]}"
+    text = part_as_shown(passage.text, start, end)
+    return f"Document: {as_shown(place)}{table}\nText: {text}"
 
 
 def _table_head(passage: Passage, at: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag.claims import Fault, find_fault, telling_figures
 from rag.encoder import Encoder, Vectors
+from rag.injection import holds_order
 from rag.language import detect_language
 from rag.numbers import numbers_in
 from rag.sentences import ROW_START, split_sentences
@@ -100,6 +101,8 @@ class SupportChecker:
         if not any(one.is_close for one in found):
             return Fault("unsupported", "words")
         best = max(found, key=lambda one: one.score)
+        if holds_order(best.passage.text, best.start, best.end):
+            return Fault("unsupported", "order")
         near = "\n".join(map(self._near, found))
         return find_fault(statement, self._question, best.quote, near, best.passage.text)
 

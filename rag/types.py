@@ -226,7 +226,7 @@ class Citation:
 
     `quote == document.text[start:end]`; `document` is the document's title. `verdict` is what the
     check found of the statement; where it is not supported `fault` tells what is wrong (`words`,
-    `figure`, `unit`, `name`, `negation`, `row`), and `detail` which one, if that can be said.
+    `figure`, `unit`, `name`, `negation`, `row`, `order`), and `detail` which, if it can be said.
     """
 
     marker: int

@@ -9,6 +9,7 @@ from typing import Any
 from ingest.readers.builder import DocumentBuilder, join_lines
 from ingest.readers.encoding import decode
 from ingest.readers.formulas import formula_text
+from ingest.readers.html_hidden import HIDDEN_STYLE, drop_hidden
 from ingest.readers.text import add_paragraphs
 from ingest.readers.xml_tree import check_size
 from rag.types import Document
@@ -29,11 +30,6 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _CHARSET_BYTES = 4_096
 _FURNITURE = frozenset({"navigation", "search", "contentinfo", "dialog", "menu", "menubar"})
-_HIDDEN_STYLE = re.compile(
-    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*(?:0(?:px|em|pt|%)?|1(?:px|pt))\s*(?:;|$)"
-    r"|(?:left|top|text-indent)\s*:\s*-\d{4,}px|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$))",
-    re.IGNORECASE,
-)
 _FURNITURE_SHARE = 0.5  # of the page's characters
 _MAIN_SHARE = 0.3  # of the page's characters, scripts included
 _MAX_SPAN = 1_000
@@ -62,6 +58,8 @@ def add_html(builder: DocumentBuilder, data: bytes) -> str:
     if any("depth" in entry.message for entry in parser.error_log):
         add_paragraphs(builder, _TAG.sub("\n\n", source))  # nested past what libxml2 reads
         return ""
+    if count := drop_hidden(root):
+        builder.add_note(f"{count} characters that its styles hide from readers were left out")
     _drop_furniture(root)
     _Walker(builder).walk_all(_content(root))
     return _flatten(root.findtext(".//title") or "")
@@ -102,7 +100,7 @@ def is_shown(element: Any) -> bool:
     if element.get("hidden") is not None or element.get("aria-hidden") == "true":
         return False
     style = element.get("style")
-    return style is None or not _HIDDEN_STYLE.search(style)
+    return style is None or not HIDDEN_STYLE.search(style)
 
 
 class _Walker:

@@ -13,6 +13,7 @@ from ingest.readers.ocr import ocr_lines, page_picture, require_ocr
 from ingest.readers.ocr_model import is_installed
 from ingest.readers.options import ReadOptions
 from ingest.readers.pdf_headings import Typography, guess_level, heading_at, typography
+from ingest.readers.pdf_hidden import hidden_characters
 from ingest.readers.pdf_lines import ITEM, Line, page_lines, paragraphs
 from ingest.readers.pdf_open import open_pdf, pages_by_pypdf
 from ingest.readers.pdf_order import in_reading_order
@@ -35,7 +36,8 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
         return _second_reading(path, options.passwords)
     with pdf:
         can_ocr = options.ocr and is_installed()
-        pages = [_read_page(path, pdf, index, can_ocr) for index in range(len(pdf))]
+        hidden: list[str] = []  # pages that hold text which nobody sees
+        pages = [_read_page(path, pdf, index, can_ocr, hidden) for index in range(len(pdf))]
         outline = _outline(pdf)
         title = (pdf.get_metadata_value("Title") or "").strip()
     if all(page is None for page in pages):
@@ -45,13 +47,18 @@ def read_pdf(path: Path, options: ReadOptions) -> Document:
         require_ocr(path, options)
         message = f"{path}: no text on its pages, nor in their pictures; scan it sharper"
         raise ReadError("notext", message)
-    return _build(without_running(read), outline).build(document_title(title, path))
+    builder = _build(without_running(read), outline)
+    if hidden:
+        listed = ", ".join(hidden)
+        builder.add_note(f"text that nobody sees, white or invisible, was left out: page {listed}")
+    return builder.build(document_title(title, path))
 
 
-def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool) -> Items | None:
+def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool, hidden: list[str]) -> Items | None:
     """The page's lines and tables; None if it is damaged: the others are read all the same.
 
-    Pictures are read only on a page that has no text.
+    Pictures are read only on a page that has no text. A page with text that nobody sees is added
+    to `hidden`.
     """
     import pypdfium2
 
@@ -63,7 +70,9 @@ def _read_page(path: Path, pdf: Any, index: int, can_ocr: bool) -> Items | None:
     textpage = page.get_textpage()
     try:
         grids = page_grids(page)
-        lines = page_lines(textpage, places_across(grids))
+        unseen = hidden_characters(page, textpage)
+        hidden += [str(index + 1)] if unseen else []
+        lines = page_lines(textpage, places_across(grids), unseen)
         if not lines and can_ocr and _has_objects(page):
             return ocr_lines(*page_picture(page))
         return in_reading_order(_with_tables(lines, grids))

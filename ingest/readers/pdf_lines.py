@@ -52,12 +52,17 @@ class Line:
     weight: int = 400
 
 
-def page_lines(textpage: Any, rules: Rules = None) -> list[Line]:
+def page_lines(
+    textpage: Any, rules: Rules = None, hidden: frozenset[int] = frozenset()
+) -> list[Line]:
     """The page's lines that hold text, in PDFium's order.
 
     `rules(baseline)` says where upright rules stand at a height, from the left: they part cells.
+    `hidden` are the indexes of characters to leave out.
     """
     text = page_text(textpage)
+    if hidden:
+        text = "".join([" " if n in hidden else sign for n, sign in enumerate(text)])
     boxes = CharacterBoxes(textpage)
     lines = []
     for match in _TEXT_LINE.finditer(text):

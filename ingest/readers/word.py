@@ -13,6 +13,7 @@ from ingest.readers.formulas import formula_text
 from ingest.readers.ooxml import Package
 from ingest.readers.remarks import remark
 from ingest.readers.titles import document_title
+from ingest.readers.word_hidden import is_vanished, is_white
 from ingest.readers.word_styles import Numbering, Style, W, outline_level, read_styles, value
 from ingest.readers.xml_tree import local_name
 from rag.types import Document
@@ -59,6 +60,7 @@ class _Walker:
             for kind in ("footnote", "endnote", "comment")
         }
         self._note_count = 0
+        self._num_white = 0  # characters that nobody sees
         self._pending: list[Any] = []  # text boxes and notes, added after their paragraph
         self._code: list[str] = []  # lines of code paragraphs that follow each other
 
@@ -66,6 +68,8 @@ class _Walker:
         """Add the whole document."""
         self._add_all(self._package.tree(self._main).find(f"{W}body"))
         self._flush_code()
+        if self._num_white:
+            self._builder.add_note(f"{self._num_white} characters in white on white were left out")
 
     def _add_all(self, element: Any) -> None:
         for child in _resolve_choices(element):
@@ -138,7 +142,11 @@ class _Walker:
         for child in _resolve_choices(element):
             name = local_name(child)
             if name == "r" and child.tag == f"{W}r":
-                if not _is_hidden(child):
+                if is_vanished(child):
+                    continue
+                if is_white(child):
+                    self._num_white += len("".join(self._run(child)))
+                else:
                     yield from self._run(child)
             elif name in ("oMath", "oMathPara"):
                 yield formula_text(child)
@@ -292,11 +300,6 @@ def _by_id(tree: Any) -> dict[str, Any]:
 def _is_contents(element: Any) -> bool:
     gallery = element.find(f"{W}sdtPr/{W}docPartObj/{W}docPartGallery")
     return gallery is not None and "table of contents" in gallery.get(f"{W}val", "").lower()
-
-
-def _is_hidden(run: Any) -> bool:
-    hidden = run.find(f"{W}rPr/{W}vanish")
-    return hidden is not None and hidden.get(f"{W}val", "1") not in ("0", "false", "off")
 
 
 def _symbol(code: str) -> str:
