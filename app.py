@@ -17,6 +17,7 @@ from rag.chat.sources import answered_props, citation_url, found_props
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
 from rag.fault_texts import explain
+from rag.injection import as_shown
 from rag.types import (
     Answer,
     AnswerFinished,
@@ -82,6 +83,7 @@ class Reply:
     async def _show(self, event: object) -> None:
         match event:
             case SourcesFound(passages=passages, packing=packing):
+                self._escaper.know(as_shown(passage.text) for passage in passages)
                 await self._set_line(self.words["reading"])
                 await self._set_sources(found_props(passages, self.language, packing))
             case Progress(text=text):

@@ -43,7 +43,7 @@ def passage(number: int, page: int | None = 3) -> Passage:
         ("备注:重要", "备注\\:重要"),
         ("at 16:30: go", "at 16:30: go"),
         ("<img src=x>", "\\<img src=x>"),
-        ("![x](http://a.example)", "\\!\\[x](http\\://a.example)".replace("\\://", "://")),
+        ("![x](http://a.example)", "\\!\\[x](`http://a.example`)"),
         ("a\\[b", "a\\\\\\[b"),
         ("&lt; &#91; R&D a & b", "\\&lt; \\&#91; R\\&D a & b"),
         ("**bold** *it*\n- item\n# head", "**bold** *it*\n- item\n# head"),
@@ -51,6 +51,10 @@ def passage(number: int, page: int | None = 3) -> Passage:
         ("``a`[x]`` b", "``a`[x]`` b"),
         ("lone ` [x]\n", "lone \\` \\[x]\n"),
         ("```py\na:b[0]\n```\n[x]", "```py\na:b[0]\n```\n\\[x]"),
+        ("see https://a.example/b?c=d. Then", "see `https://a.example/b?c=d`. Then"),
+        ("WWW.a.example，好", "`WWW.a.example`，好"),
+        ("why www", "why www"),
+        ("`x`www.a.example`y`", "`x` `www.a.example` `y`"),
         ("~~~\n[x]", "\\~~~\n\\[x]"),
         ("zero\u200bwidth", "zerowidth"),
     ],
@@ -60,8 +64,15 @@ def test_escapes_what_is_not_plain(text: str, shown: str) -> None:
     assert escape(*text) == shown  # in single characters, too
 
 
+def test_an_address_of_the_sources_stays() -> None:
+    escaper = MarkdownEscaper()
+    escaper.know(["See https://a.example/b for more."])
+    shown = escaper.feed("https://a.example/b https://a.example/c ")
+    assert shown == "https://a.example/b `https://a.example/c` "
+
+
 ALPHABET = st.sampled_from(
-    [*"ab:`~[]()!<>&#*_\\ \n", "```", "![a](http://x.example/y)", "<b>", "`"]
+    [*"ab:`~[]()!<>&#*_\\ \n", "```", "![a](http://x.example/y)", "<b>", "`", "www.a.b"]
 )
 
 

@@ -1,12 +1,14 @@
 """An answer as Markdown that shows the text and nothing else.
 
 Emphasis, lists, headings, tables and code of the model's pass; HTML, links and images do not, and
-`word:word` does not become a directive (which the page would swallow).
+`word:word` does not become a directive (which the page would swallow). Addresses that no source
+holds are shown as code: the page would make links of them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from rag.types import Citation
 
@@ -14,6 +16,12 @@ _FENCE = re.compile(r"(`{3,})([^`\n]*)\n")
 _RUN = re.compile(r"`+")
 _ESCAPED = frozenset("\\<[!")
 _DROPPED = frozenset("\u200b\x00")  # the page takes a zero-width space for its cursor
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s`<>\[\]()\\，。；：！？、）】”’\u200b\x00]*", re.IGNORECASE
+)
+_ADDRESS_STARTS = ("http://", "https://", "www.")
+_STOPS = ".,;:!?*_~'\""  # behind an address they are not part of it
+MAX_ADDRESS = 2_000  # characters; a longer one is shown in pieces
 MAX_INLINE_CODE = 300  # characters; a backtick with no partner nearby is just a backtick
 
 
@@ -24,6 +32,12 @@ class MarkdownEscaper:
         self._held = ""
         self._fence = 0  # how many backticks opened the code block we are in
         self._at_line_start = True
+        self._known = ""  # what the sources say
+        self._before = ""  # the last piece that was shown
+
+    def know(self, texts: Iterable[str]) -> None:
+        """Addresses within these texts may become links."""
+        self._known = "\n".join(texts)
 
     def feed(self, text: str) -> str:
         """The next piece of text, and what was held, as far as it is certain."""
@@ -52,6 +66,9 @@ class MarkdownEscaper:
             taken, shown = step
             self._at_line_start = self._held[:taken].endswith("\n")
             self._held = self._held[taken:]
+            if shown.startswith("`") and self._before.endswith("`") and not self._fence:
+                shown = " " + shown if _is_address(shown) or _is_address(self._before) else shown
+            self._before = shown
             done.append(shown)
         return "".join(done)
 
@@ -68,6 +85,8 @@ class MarkdownEscaper:
         sign, following = self._held[0], self._held[1:2]
         if sign == "`":
             return self._backticks(final)
+        if sign in "hHwW" and (step := self._address(final)) != (0, ""):
+            return step
         if sign in ":&" and not following and not final:
             return None
         if sign == "~" and self._at_line_start:
@@ -77,6 +96,20 @@ class MarkdownEscaper:
         if opens_directive or opens_entity or sign in _ESCAPED:
             return 1, "\\" + sign
         return 1, "" if sign in _DROPPED else sign
+
+    def _address(self, final: bool) -> tuple[int, str] | None:
+        """An address that no source holds as code; nothing taken where there is none."""
+        found = _ADDRESS.match(self._held)
+        if found is None:
+            begun = self._held.lower()
+            may_be = not final and any(start.startswith(begun) for start in _ADDRESS_STARTS)
+            return None if may_be else (0, "")
+        if found.end() == len(self._held) < MAX_ADDRESS and not final:
+            return None
+        address = found[0].rstrip(_STOPS)
+        if address in self._known or not _ADDRESS.match(address):
+            return 0, ""
+        return len(address), f"`{address}`"
 
     def _backticks(self, final: bool) -> tuple[int, str] | None:
         """A code block's first line, a piece of inline code, or plain backticks."""
@@ -93,3 +126,7 @@ class MarkdownEscaper:
             end = length + closing.end()
             return end, self._held[:end]
         return (length, "\\`" * length) if certain else None
+
+
+def _is_address(shown: str) -> bool:
+    return _ADDRESS.match(shown, shown.find("`") + 1) is not None
