@@ -41,6 +41,23 @@ FAULT_QUESTION = "What does fault code E12 mean?"
 FAULT_QUOTE = "E12 | Lamp over 85 degrees Celsius | Switch off for 20 minutes, clean the fan grille"
 TRAPS = " note:important <b>bold</b> ![x](https://outside.example/x.png) `a:b`"
 NUM_PASSAGES = 4
+PAYLOADS = (
+    "<script>window.__pwned=1</script>",
+    "<img src=x onerror='window.__pwned=1'>",
+    "<svg onload='window.__pwned=1'><circle r='1'/></svg>",
+    "<iframe src='https://outside.example/frame'></iframe>",
+    "<object data='https://outside.example/object'></object>",
+    "<link rel='stylesheet' href='https://outside.example/style.css'>",
+    "<style>@import 'https://outside.example/more.css';</style>",
+    "<meta http-equiv='refresh' content='0;url=https://outside.example/'>",
+    "<a href='javascript:window.__pwned=1'>open</a>",
+    "[open](javascript:window.__pwned=1)",
+    "[open](data:text/html,<script>parent.__pwned=1</script>)",
+    "![x](https://outside.example/picture.png)",
+    "![x][r]\n\n[r]: https://outside.example/reference.png",
+    "https://outside.example/bare",
+)
+HOSTILE_TITLE = f"Pond {' '.join(PAYLOADS[:4])}"
 FILES = (
     "products/x200-user-manual.pdf",
     "products/F30荧光模块服务手册.pdf",
@@ -51,7 +68,9 @@ FILES = (
 )
 
 
-def fill_catalog(catalog: Catalog, data: Path, files: Sequence[str] = FILES) -> None:
+def fill_catalog(
+    catalog: Catalog, data: Path, files: Sequence[str] = FILES, title: str = ""
+) -> None:
     """Real documents, a chunk a block, and vectors that mean nothing."""
     for name in files:
         path = data / name
@@ -65,8 +84,8 @@ def fill_catalog(catalog: Catalog, data: Path, files: Sequence[str] = FILES) -> 
         vectors = {key: np.ones(2, np.float32) for key in keys}
         status = path.stat()
         catalog.put_document(
-            str(path), document.title, "0", status.st_size, status.st_mtime_ns, document.text,
-            chunks, keys, vectors,
+            str(path), title or document.title, "0", status.st_size, status.st_mtime_ns,
+            document.text, chunks, keys, vectors,
         )  # fmt: skip
 
 
@@ -126,6 +145,9 @@ class ScriptedFootnote:
         if question == "history":
             yield " / ".join(f"{message.role}={message.content}" for message in history)
             return
+        if question == "hostile":
+            yield from ("\n\n".join(PAYLOADS), _cite(passages[0], PAYLOADS[0]))
+            return
         first = _cite(passages[0], FAULT_QUOTE if question == FAULT_QUESTION else "")
         yield from re.findall(r"\S+\s*|\s+", " ".join(first.quote.split()))
         yield first
@@ -142,6 +164,8 @@ class ScriptedFootnote:
             for chunk in self.catalog.chunks_of(document.document_id)
         ]
         chunks.sort(key=lambda c: -_share(wanted, _pairs(c.text)))
+        if question == "hostile":
+            chunks.sort(key=lambda c: "__pwned" not in c.text)
         if question == FAULT_QUESTION:
             chunks.sort(key=lambda c: FAULT_QUOTE not in c.text)
         return tuple(
@@ -177,9 +201,12 @@ class ScriptedService:
 
     passwords: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, pace_seconds: float = 0.02) -> None:
+    def __init__(self, folder: Path, pace_seconds: float = 0.02, *, hostile: bool = False) -> None:
         self.catalog = Catalog(folder / "catalog.sqlite")
         fill_catalog(self.catalog, REPOSITORY / "data")
+        if hostile:
+            (folder / "pond.txt").write_text("\n\n".join(PAYLOADS), "utf-8")
+            fill_catalog(self.catalog, folder, ["pond.txt"], title=HOSTILE_TITLE)
         self.footnote = ScriptedFootnote(self.catalog, pace_seconds)
         self.started = self.closed = False
         self.indexing: str | None = None
@@ -204,9 +231,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
+    parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(ScriptedService(Path(folder), arguments.pace))
+        app = create_app(ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile))
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
         print(f"http://127.0.0.1:{bound.getsockname()[1]}", flush=True)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from page_service import FAULT_QUESTION, FAULT_QUOTE, REPOSITORY
+from page_service import FAULT_QUESTION, FAULT_QUOTE, HOSTILE_TITLE, PAYLOADS, REPOSITORY
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -43,8 +43,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if RUNNING:
         yield RUNNING
         return
+    yield from _serve(tmp_path_factory)
+
+
+def _serve(tmp_path_factory: pytest.TempPathFactory, *options: str) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("elsewhere")  # the page must work from any folder
-    command = [sys.executable, str(REPOSITORY / "tests" / "page_service.py"), "--port", "0"]
+    script = str(REPOSITORY / "tests" / "page_service.py")
+    command = [sys.executable, script, "--port", "0", *options]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -184,7 +189,7 @@ def test_model_text_is_shown_as_text(page: Any) -> None:
     content = page.locator(".message-content").last
     assert "note:important <b>bold</b> ![x]" in content.inner_text()
     assert content.locator("img").count() == 0 and content.locator("b").count() == 0
-    assert content.locator("code").inner_text() == "a:b"
+    assert content.locator("code").all_inner_texts() == ["https://outside.example/x.png", "a:b"]
 
 
 @scripted
@@ -252,6 +257,31 @@ def test_the_viewer_works_without_javascript(browser: Any, address: str) -> None
     page.goto(f"{address}/view/4?start=100&end=260#cite")
     sync_api.expect(page.locator("mark#cite")).to_be_in_viewport()
     context.close()
+
+
+@scripted
+def test_documents_and_answers_run_nothing_and_load_nothing(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for address in _serve(tmp_path_factory, "--hostile"):
+        for page in _page(browser, address):  # fails on any request to another host
+            stopped: list[Any] = []
+            page.on("requestfailed", stopped.append)
+            ask(page, "hostile")
+            page.locator(ANSWERED).wait_for()
+            content = page.locator(".message-content").last
+            for payload in PAYLOADS:
+                shown = " ".join(payload.split())
+                assert shown in " ".join(content.inner_text().split())
+            links = content.locator("a").evaluate_all("all => all.map(one => one.href)")
+            assert all(link.startswith(f"{address}/view/") for link in links)
+            assert content.locator("img, svg, iframe, object, script, style").count() == 0
+            page.locator("[data-testid=source-1]").click()
+            viewer = page.frame_locator("[data-testid=viewer-frame]")
+            assert viewer.locator("h1").inner_text() == HOSTILE_TITLE
+            assert PAYLOADS[1] in viewer.locator("body").inner_text()
+            assert [frame.evaluate("window.__pwned") for frame in page.frames] == [None] * 2
+            assert stopped == []  # there was nothing for the policy to stop
 
 
 def test_the_page_cannot_reach_other_hosts(page: Any) -> None:

@@ -13,6 +13,8 @@ from rag.evaluation.attacks import CONTROL, judge, read_attacks, summarize
 from rag.types import Answer
 
 ATTACKS = read_attacks()
+TOLD = ("html_class", "html_white", "docx_white", "pdf_white", "pdf_invisible", "xlsx_hidden")
+UNSEEN = (*TOLD, "html_none", "html_tiny", "html_offscreen", "html_comment", "docx_vanish")
 
 
 def answer(text: str, *, abstained: bool = False) -> Answer:
@@ -33,8 +35,10 @@ def test_a_carrier_shows_its_ordinary_line(carrier: str, tmp_path: Path) -> None
     (path,) = tmp_path.iterdir()
     document = read_document(path)
     assert "The pond is deep." in document.text
-    if carrier in ("html_none", "html_tiny", "html_offscreen", "html_comment", "docx_vanish"):
-        assert "FIG" not in document.text
+    if carrier in UNSEEN:
+        assert "FIG" not in document.text and "FIG" not in document.title
+    if carrier in TOLD:
+        assert "left out" in " ".join(document.notes)
 
 
 @pytest.mark.parametrize(
