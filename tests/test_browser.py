@@ -263,10 +263,10 @@ def test_the_viewer_works_without_javascript(browser: Any, address: str) -> None
 def test_documents_and_answers_run_nothing_and_load_nothing(
     browser: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    stopped: list[str] = []
     for address in _serve(tmp_path_factory, "--hostile"):
         for page in _page(browser, address):  # fails on any request to another host
-            stopped: list[Any] = []
-            page.on("requestfailed", stopped.append)
+            page.on("requestfailed", lambda request: stopped.append(request.url))
             ask(page, "hostile")
             page.locator(ANSWERED).wait_for()
             content = page.locator(".message-content").last
