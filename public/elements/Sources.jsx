@@ -1,6 +1,6 @@
 // The sources under an answer: all as soon as they are found, then the cited ones first.
 export default function Sources() {
-  const { sources = [], words = {}, state, read = "", computation } = props
+  const { sources = [], words = {}, state, read = "", notes = [], computation } = props
 
   const card = (source) => (
     <a
@@ -38,6 +38,9 @@ export default function Sources() {
           <div className="fn-list">{others.map(card)}</div>
         </details>
       ) : null}
+      {notes.map((note) => (
+        <p key={note} className="fn-where" data-testid="order-note">{note}</p>
+      ))}
       {read ? <p className="fn-where" data-testid="packing">{read}</p> : null}
       {computation ? (
         <details className="fn-others" data-testid="computation">

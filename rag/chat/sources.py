@@ -8,6 +8,7 @@ from typing import Any
 
 from rag.chat.texts import WORDS
 from rag.fault_texts import explain
+from rag.order_notes import order_notes
 from rag.pack_words import packing_line
 from rag.types import Answer, Citation, Computation, PackReport, Passage
 
@@ -60,6 +61,7 @@ def _props(
     return {
         "state": state,
         "read": packing_line(packing, language) if packing else "",
+        "notes": order_notes(passages, language),
         "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")},
         "sources": [_source(passage, cited.get(passage.number), language) for passage in passages],
     }
