@@ -237,6 +237,7 @@ def main() -> None:
         app = create_app(ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile))
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
+        bound.listen()  # who reads the address below may call at once
         print(f"http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[bound])
