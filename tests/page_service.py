@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from ingest.readers import read_document  # noqa: E402
+from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
 from rag.errors import GenerationError  # noqa: E402
 from rag.types import (  # noqa: E402
@@ -104,7 +105,7 @@ class ScriptedFootnote:
         self._clock = threading.Event()  # never set
 
     def stream(
-        self, question: str, history: Sequence[Message] = ()
+        self, question: str, history: Sequence[Message] = (), options: AskOptions = USUAL
     ) -> Generator[AnswerEvent, None, None]:
         if question == "crash":
             raise RuntimeError("secret detail")
