@@ -111,7 +111,9 @@ class LexicalIndex:
 
     def _open_writer(self) -> Any:
         try:
-            return self._index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
+            writer = self._index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
+            writer.garbage_collect_files()  # what a killed writer left would stop the next commit
+            return writer
         except ValueError as error:
             raise IndexStateError(
                 f"The word index {self._path} is being written by another process ({error}). "

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -208,3 +209,16 @@ def test_an_index_by_other_rules_is_refused_and_told_to_be_deleted(tmp_path: Pat
     file.write_text(file.read_text().replace(f": {lexical.FORMAT_VERSION},", ": 1,"))
     with pytest.raises(IndexStateError, match=r"format is 1.*delete it"):
         LexicalIndex(tmp_path)
+
+
+def test_what_a_killed_deletion_left_does_not_stop_the_next(tmp_path: Path) -> None:
+    kept, killed = tmp_path / "kept", tmp_path / "killed"
+    fill(LexicalIndex(kept), CORPUS)
+    shutil.copytree(kept, killed)
+    LexicalIndex(killed).apply([], [2], 2)
+    left = [path for path in killed.iterdir() if path.suffix == ".del"]
+    for path in [*left, killed / ".managed.json"]:  # all but the commit itself
+        shutil.copy(path, kept / path.name)
+    index = LexicalIndex(kept)
+    index.apply([], [2], 2)
+    assert left and {hit for hit, _ in index.search("cat", 9)} == {1, 5}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from fakes import WordEncoder, passage
 
+from rag.claims import missing_name
 from rag.names import is_unspaced, names_in
 from rag.support import SupportChecker
 
@@ -45,7 +46,4 @@ def test_a_name_that_no_source_holds_is_not_borne_out() -> None:
 def test_a_name_of_the_question_or_from_another_script_is_let_pass() -> None:
     source = "The prize went to the team of the centre in May."
     assert supported("The prize went to the team of Ada.", source, "Who of Ada got the prize?")
-    checker = SupportChecker([passage("奖项五月颁给了苏州团队。")], WordEncoder())
-    assert checker._names_held("The prize went to Suzhou.", [passage("奖项颁给了苏州团队。")]) == {
-        "suzhou"
-    }
+    assert missing_name("The prize went to Suzhou.", "奖项颁给了苏州团队。") == ""
