@@ -39,7 +39,7 @@ def find_disagreements(
                 continue
             one = Disagreement(
                 citation,
-                _cited(passage, *span),
+                Citation.of(passage, *span),
                 _dated(by_number[citation.marker], question),
                 _dated(passage, question),
             )
@@ -94,17 +94,3 @@ def _dated(passage: Passage, question: str) -> str:
     when, is_own = date_of(passage)
     note = _SAID["zh" if detect_language(question) == "zh" else "en"][1]
     return when if is_own or not when else f"{note} {when}"
-
-
-def _cited(passage: Passage, start: int, end: int) -> Citation:
-    return Citation(
-        marker=passage.number,
-        document_id=passage.document_id,
-        document=passage.title,
-        path=passage.path,
-        page=passage.page,
-        heading=passage.heading,
-        start=passage.start + start,
-        end=passage.start + end,
-        quote=passage.text[start:end],
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.claims import Fault, find_fault, telling_figures
 from rag.encoder import Encoder, Vectors
@@ -191,18 +191,7 @@ def _head_line(text: str, at: int) -> str:
 
 
 def _citation(found: Support, fault: Fault | None) -> Citation:
-    passage = found.passage
-    return Citation(
-        marker=passage.number,
-        document_id=passage.document_id,
-        document=passage.title,
-        path=passage.path,
-        page=passage.page_at(passage.start + found.start),
-        heading=passage.heading,
-        start=passage.start + found.start,
-        end=passage.start + found.end,
-        quote=found.quote,
-        verdict=fault.verdict if fault else "supported",
-        fault=fault.kind if fault else "",
-        detail=fault.detail if fault else "",
-    )
+    citation = Citation.of(found.passage, found.start, found.end)
+    if fault is None:
+        return citation
+    return replace(citation, verdict=fault.verdict, fault=fault.kind, detail=fault.detail)

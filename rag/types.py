@@ -242,6 +242,21 @@ class Citation:
     fault: str = ""
     detail: str = ""
 
+    @classmethod
+    def of(cls, passage: Passage, start: int, end: int) -> Citation:
+        """Of `passage.text[start:end]`, on the page where that stands."""
+        return cls(
+            marker=passage.number,
+            document_id=passage.document_id,
+            document=passage.title,
+            path=passage.path,
+            page=passage.page_at(passage.start + start),
+            heading=passage.heading,
+            start=passage.start + start,
+            end=passage.start + end,
+            quote=passage.text[start:end],
+        )
+
     @property
     def supported(self) -> bool:
         """Whether the quote bears the statement out."""
