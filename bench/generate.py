@@ -27,6 +27,7 @@ from rag.config import load_settings
 from rag.generate.vllm import VllmGenerator
 from rag.generate.vllm_engine import VllmEngine
 from rag.generate.vllm_options import VllmOptions
+from rag.machine import fast_dtype
 from rag.models import resolve_generator
 from rag.prompt import SYSTEM, build_messages
 from rag.types import Message, Passage
@@ -63,7 +64,7 @@ class Bench:
         self.ours = VllmGenerator(
             found.path,
             name=found.name,
-            options=VllmOptions("cpu", max_model_len),
+            options=VllmOptions("cpu", max_model_len, cpu_dtype=fast_dtype()),
             make_engine=make_engine,
         )
         self.load_seconds = time.perf_counter() - started

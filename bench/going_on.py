@@ -24,6 +24,7 @@ from rag.ask_options import AskOptions
 from rag.config import load_settings
 from rag.generate import Generation
 from rag.indexes import Indexes
+from rag.models import find_installed
 from rag.pipeline import Footnote
 from rag.tokens import ChatTokenizer
 from rag.types import Answer, Message
@@ -31,7 +32,6 @@ from rag.types import Answer, Message
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "bench" / "follow_ups.jsonl"
 RESULT = ROOT / "bench" / "results" / "going-on.json"
-MODEL_FOLDER = "~/.cache/footnote/qwen2.5-coder-1.5b-int8"
 CONTEXT_TOKENS = 1_100
 
 
@@ -55,7 +55,8 @@ class Counting:
     max_model_len = 8192
 
     def __init__(self) -> None:
-        self.tokenizer = ChatTokenizer.from_folder(str(Path(MODEL_FOLDER).expanduser()))
+        folder = find_installed("auto", "generator", load_settings().cache)
+        self.tokenizer = ChatTokenizer.from_folder(str(folder))
         self.say = ""
 
     def count_tokens(self, text: str) -> int:

@@ -17,7 +17,8 @@ from rag import parts
 from rag.config import Settings, settings_file
 from rag.dense import EXACT_LIMIT, INT8_SAMPLE
 from rag.errors import FootnoteError
-from rag.models import Role, find_installed, gpu_memory_bytes
+from rag.machine import gpu_memory_bytes
+from rag.models import Role, find_installed
 from rag.watch_limits import CURE, watch_limits
 
 Level = Literal["ok", "warn", "fail"]

@@ -6,12 +6,10 @@ A setting is `auto`, a folder, a hub id (`Qwen/Qwen2.5-7B-Instruct`, `modelscope
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import threading
 import urllib.error
@@ -23,6 +21,7 @@ from typing import Literal, NamedTuple
 
 from rag import convert_e5, convert_qwen, model_packages
 from rag.errors import ModelError, SettingError
+from rag.machine import gpu_memory_bytes, has_int8_instructions, memory_bytes
 from rag.model_packages import PACKAGES, Package
 
 Say = Callable[[str], None]
@@ -31,6 +30,7 @@ Role = Literal["generator", "encoder", "reranker"]
 HUB_URL = "https://huggingface.co"
 HUB_TIMEOUT_SECONDS = 3.0
 LARGE_GPU_BYTES = 22 << 30  # a "24 GB" card reports somewhat less
+FLOAT32_MEMORY_BYTES = 15 << 30  # a machine "of 16 GB"; the model takes 6
 MANIFEST = "footnote.json"
 CONVERSION = 1  # raise it when the converted folders change; older ones are made anew
 PACKAGED: dict[Role, str] = {
@@ -153,8 +153,7 @@ def _resolve_auto(role: Role, cache_dir: Path, say: Say) -> ResolvedModel:
     """Prefer what is already here, then a hub, then packages."""
     num_gpu_bytes = gpu_memory_bytes()
     where = f"a GPU of {num_gpu_bytes / 2**30:.0f} GiB" if num_gpu_bytes else "no GPU"
-    variant = "bf16" if num_gpu_bytes and role == "generator" else ""
-    packaged = ModelSetting("package", PACKAGED[role], variant)
+    packaged = _auto_package(role, num_gpu_bytes, cache_dir)
     if not num_gpu_bytes and _installed_folder(packaged, cache_dir) is not None:
         return _resolve_package(packaged, f"auto: {where}, already prepared", cache_dir, say)
     repository = _auto_repository(role, num_gpu_bytes)
@@ -171,6 +170,19 @@ def _resolve_auto(role: Role, cache_dir: Path, say: Say) -> ResolvedModel:
     return _resolve_package(packaged, f"auto: {where}, no hub answers", cache_dir, say)
 
 
+def _auto_package(role: Role, num_gpu_bytes: int, cache_dir: Path) -> ModelSetting:
+    """The packaged model, in int8 where that is prepared, fast, or all that the memory holds."""
+    int8 = ModelSetting("package", PACKAGED[role])
+    if role != "generator":
+        return int8
+    is_wide = bool(num_gpu_bytes) or (
+        not has_int8_instructions()
+        and memory_bytes() >= FLOAT32_MEMORY_BYTES
+        and _installed_folder(int8, cache_dir) is None
+    )
+    return ModelSetting("package", PACKAGED[role], "bf16") if is_wide else int8
+
+
 def _auto_repository(role: Role, num_gpu_bytes: int) -> str:
     if role == "encoder":
         return "BAAI/bge-m3" if num_gpu_bytes else "intfloat/multilingual-e5-small"
@@ -178,23 +190,6 @@ def _auto_repository(role: Role, num_gpu_bytes: int) -> str:
         return "Qwen/Qwen2.5-1.5B-Instruct"
     suffix = "" if num_gpu_bytes >= LARGE_GPU_BYTES else "-AWQ"
     return f"Qwen/Qwen2.5-7B-Instruct{suffix}"
-
-
-def gpu_memory_bytes() -> int:
-    """Memory of the first visible NVIDIA GPU, 0 without one; does not initialise CUDA."""
-    try:
-        if importlib.metadata.version("torch").endswith("+cpu"):
-            return 0
-    except importlib.metadata.PackageNotFoundError:
-        return 0
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    command = ["nvidia-smi", "-i", visible, "--query-gpu=memory.total"]
-    command.append("--format=csv,noheader,nounits")
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-        return int(result.stdout.split()[0]) << 20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return 0
 
 
 def hub_is_reachable() -> bool:
@@ -294,8 +289,7 @@ def find_installed(text: str, role: Role, cache_dir: Path) -> Path | None:
         return _installed_folder(setting, cache_dir)
     if setting.kind == "auto":
         num_gpu_bytes = gpu_memory_bytes()
-        variant = "bf16" if num_gpu_bytes and role == "generator" else ""
-        packaged = ModelSetting("package", PACKAGED[role], variant)
+        packaged = _auto_package(role, num_gpu_bytes, cache_dir)
         snapshot = cached_snapshot(_auto_repository(role, num_gpu_bytes))
         return _installed_folder(packaged, cache_dir) or (Path(snapshot) if snapshot else None)
     snapshot = cached_snapshot(setting.name)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import tempfile
 import warnings
@@ -33,7 +32,6 @@ Say = Callable[[str], None]
 EXPORT_VERSION = 1  # raise it when the file changes: its vectors are then others
 FAILED_FILE = "failed.txt"
 OPSET = 17
-INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}  # sums of int8 products that cannot overflow
 MIN_COSINE = 0.95  # int8 keeps 0.99; a wrong pooling or a lost prompt falls far below
 SAMPLES = [
     "The warranty lasts two years.",
@@ -42,19 +40,6 @@ SAMPLES = [
     "水壶可装一点七升水，烧开需要三分钟。" * 60,
     "x",
 ]
-
-
-def has_int8_instructions() -> bool:
-    """Whether this processor multiplies int8 fast, and without overflow."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
-            return any(
-                not INT8_FLAGS.isdisjoint(line.split())
-                for line in stream
-                if line.startswith(("flags", "Features"))
-            )
-    except OSError:
-        return platform.machine() == "arm64"
 
 
 def export_folder(folder: Path, cache_dir: Path) -> Path:

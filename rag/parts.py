@@ -6,7 +6,7 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from rag.errors import FootnoteError, GenerationError, ModelError, SettingError
 from rag.generate import Generator
 from rag.indexes import CATALOG_FILE, LOCK_FILE, Indexes
 from rag.lock import Holder
+from rag.machine import fast_dtype, has_int8_instructions, memory_bytes
 from rag.prompt import SYSTEM
 from rag.reranker import CrossEncoderScorer, Reranker
 from rag.types import Message
@@ -35,7 +36,6 @@ SERVER_PREFIX = "openai:"
 CPU_CONTEXT_TOKENS = 1100  # a CPU reads about 175 tokens a second; more did not answer better
 _LOADING = threading.Lock()  # transformers resolves its names lazily, which threads must not share
 GUESSED_SERVER_MODEL_LEN = 32_768
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 GENERATOR_STATES = {
     "restarting": "The language model failed and is being restarted",
     "stopped": "The language model failed for good; start Footnote again",
@@ -47,7 +47,7 @@ def pick_device(settings: Settings) -> str:
 
     Raises SettingError if cuda is set and there is no GPU.
     """
-    from rag.models import gpu_memory_bytes
+    from rag.machine import gpu_memory_bytes
 
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -113,7 +113,7 @@ def fetch_encoder(settings: Settings, say: Say) -> tuple[ResolvedModel, Path | N
     found = resolve_encoder(settings.encoder, settings.cache, say)
     folder = Path(found.path)
     if kernel == "auto":
-        is_fit = device == "cpu" and onnx_export.has_int8_instructions()
+        is_fit = device == "cpu" and has_int8_instructions()
         if not is_fit or onnx_export.failure(folder, settings.cache):
             return found, None
     if kernel == "torch":
@@ -197,19 +197,17 @@ def vllm_options(settings: Settings, device: str) -> VllmOptions:
         gpu_memory_utilization=settings.gpu_memory_utilization,
         kv_cache_dtype=settings.kv_cache_dtype,
         device_bytes=device_bytes(device),
+        cpu_dtype=fast_dtype(),
     )
 
 
 def device_bytes(device: str) -> int:
     """Memory of one GPU, or of this machine as far as this process may use it."""
-    from rag.models import gpu_memory_bytes
+    from rag.machine import gpu_memory_bytes
 
     if device != "cpu":
         return gpu_memory_bytes()
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError, ValueError):  # "max", or no control group: no limit
-        size = min(size, int(MEMORY_LIMIT.read_text("ascii")))
-    return size
+    return memory_bytes()
 
 
 def state_with(generator: Generator | None, state: str) -> str:

@@ -13,6 +13,7 @@ from rag import self_check
 from rag.evaluation.asking import UNANSWERABLE
 from rag.evaluation.questions import Attempt, QuestionMaker
 from rag.indexes import Indexes
+from rag.machine import fast_dtype
 from rag.retriever import Retriever
 from rag.types import Message
 
@@ -134,7 +135,7 @@ def test_the_real_model_asks_about_the_sample_documents(
     from rag.generate.vllm_options import VllmOptions
 
     data = Path(__file__).resolve().parent.parent / "data" / "products"
-    options = VllmOptions("cpu", max_model_len=2048)
+    options = VllmOptions("cpu", 2048, cpu_dtype=fast_dtype())
     generator = VllmGenerator(generator_folder, name="qwen", options=options)
     try:
         with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as indexes:

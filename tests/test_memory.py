@@ -14,6 +14,7 @@ from rag.generate.memory import (
     Device,
     choose_length,
     kv_bytes_per_token,
+    loaded_weight_bytes,
     plan_memory,
     read_shape,
     with_weights,
@@ -33,6 +34,15 @@ def test_bytes_of_a_token() -> None:
     assert kv_bytes_per_token(SHAPE) * LONG_CONTEXT == 7_516_192_768  # 7.5 GB
     assert kv_bytes_per_token(SHAPE, "fp8") == 28_672
     assert kv_bytes_per_token(read_shape(QWEN_7B | {"head_dim": 64})) == 28_672
+
+
+def test_what_is_computed_in_32_bits_takes_twice_the_room() -> None:
+    assert kv_bytes_per_token(SHAPE, float_bytes=4) == 2 * 57_344
+    assert loaded_weight_bytes(SHAPE, 4) == 2 * SHAPE.weight_bytes
+    int8 = with_weights(SHAPE, "int8")
+    ends = 2 * 2 * SHAPE.vocab_size * SHAPE.hidden_size  # they stay as they are
+    assert loaded_weight_bytes(int8, 4) == int8.weight_bytes + ends
+    assert loaded_weight_bytes(int8) == int8.weight_bytes
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 57_344), (2, 28_672), (4, 14_336)])

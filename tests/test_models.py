@@ -122,8 +122,10 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """A machine whose GPU memory (GiB) and hub can be chosen; nothing is really fetched."""
-    state: dict[str, float] = {"gpu_gib": 0, "hub": 0}
+    state: dict[str, float] = {"gpu_gib": 0, "hub": 0, "int8": 1, "gib": 24}
     monkeypatch.setattr(models, "gpu_memory_bytes", lambda: int(state["gpu_gib"] * 2**30))
+    monkeypatch.setattr(models, "has_int8_instructions", lambda: bool(state["int8"]))
+    monkeypatch.setattr(models, "memory_bytes", lambda: int(state["gib"] * 2**30))
     monkeypatch.setattr(models, "hub_is_reachable", lambda: bool(state["hub"]))
     monkeypatch.setattr(models, "cached_snapshot", lambda repository: None)
     monkeypatch.setattr(models, "_hub_snapshot", lambda repository, say: f"/hub/{repository}")
@@ -175,6 +177,21 @@ def test_auto_follows_hardware_and_hub(
     if not hub:
         assert chosen.path.endswith("-bf16" if gpu_gib else "-int8")
     assert models.resolve_encoder("auto", tmp_path, quiet).name == encoder
+
+
+@pytest.mark.parametrize(
+    ("int8", "gib", "is_prepared", "kind"),
+    [(1, 24, 0, "int8"), (0, 24, 0, "bf16"), (0, 8, 0, "int8"), (0, 24, 1, "int8")],
+)
+def test_auto_takes_int8_where_it_is_fast_prepared_or_all_that_fits(
+    machine: dict[str, float], tmp_path: Path, int8: int, gib: float, is_prepared: int, kind: str
+) -> None:
+    machine.update(int8=int8, gib=gib)
+    if is_prepared:
+        _install("qwen2.5-coder-1.5b", "qwen2.5-coder-1.5b-int8", tmp_path)
+    chosen = models.resolve_generator("auto", tmp_path, quiet)
+    assert chosen.path.endswith(f"-{kind}")
+    assert models.find_installed("auto", "generator", tmp_path) == Path(chosen.path)
 
 
 def test_auto_on_a_cpu_touches_no_network_once_a_model_is_prepared(

@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     found = ResolvedModel("e5", FOLDER, "it is set", "path")
     monkeypatch.setattr(parts, "pick_device", lambda settings: state["device"])
     monkeypatch.setattr(models, "resolve_encoder", lambda setting, cache, say: found)
-    monkeypatch.setattr(onnx_export, "has_int8_instructions", lambda: state["int8"])
+    monkeypatch.setattr(parts, "has_int8_instructions", lambda: state["int8"])
     monkeypatch.setattr(onnx_export, "failure", lambda folder, cache: state["failure"])
     monkeypatch.setattr(onnx_export, "prepare_onnx", prepare)
     return state
@@ -77,23 +77,3 @@ def test_auto_does_not_try_again_what_failed(machine: dict[str, Any]) -> None:
     said: list[str] = []
     assert kernel("auto", said) is None and not said
     assert kernel("onnx") == EXPORT
-
-
-def test_a_processor_without_int8_instructions_is_known(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import builtins
-
-    text = {"value": "flags\t\t: fpu sse4_2 avx2 avx512f avx512_vnni_like\n"}
-    file = tmp_path / "cpuinfo"
-
-    def opened(path: str, **keywords: Any) -> Any:
-        file.write_text(text["value"])
-        return builtins.open(file, **keywords)
-
-    monkeypatch.setattr(onnx_export, "open", opened, raising=False)
-    assert not onnx_export.has_int8_instructions()
-    text["value"] = "processor : 0\nflags : fpu avx512f avx512_vnni\n"
-    assert onnx_export.has_int8_instructions()
-    text["value"] = "Features : fp asimd asimddp\n"
-    assert onnx_export.has_int8_instructions()

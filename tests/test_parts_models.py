@@ -147,13 +147,3 @@ def test_a_failed_language_model_shows_in_the_state() -> None:
     assert "start Footnote again" in parts.state_with(failing, "ready")
     failing.state = "ready"
     assert parts.state_with(failing, "ready") == "ready"
-
-
-@pytest.mark.parametrize(("told", "is_limit"), [("1000000\n", True), ("max\n", False)])
-def test_a_containers_memory_is_what_counts(
-    told: str, is_limit: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "memory.max").write_text(told)
-    monkeypatch.setattr(parts, "MEMORY_LIMIT", tmp_path / "memory.max")
-    assert (parts.device_bytes("cpu") == 1_000_000) == is_limit
-    assert parts.device_bytes("cpu") > 0

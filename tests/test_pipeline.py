@@ -11,6 +11,7 @@ from ingest.sync import sync
 from rag.ask_options import AskOptions
 from rag.errors import GenerationError
 from rag.indexes import Indexes
+from rag.machine import fast_dtype
 from rag.notices import doubt, general_mark
 from rag.pipeline import Footnote
 from rag.prompt import NOT_FOUND, refusal
@@ -280,7 +281,7 @@ def test_a_real_answer_from_real_documents(
 
     data = Path(__file__).resolve().parent.parent / "data"
     generator = VllmGenerator(
-        generator_folder, name="qwen", options=VllmOptions("cpu", max_model_len=4096)
+        generator_folder, name="qwen", options=VllmOptions("cpu", 4096, cpu_dtype=fast_dtype())
     )
     try:
         with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as indexes:

@@ -18,6 +18,7 @@ from rag.errors import GenerationError, ModelError
 from rag.generate.vllm import VllmGenerator
 from rag.generate.vllm_engine import VllmEngine
 from rag.generate.vllm_options import VllmOptions
+from rag.machine import fast_dtype
 from rag.types import Message
 
 PATIENCE_SECONDS = 60.0
@@ -212,7 +213,7 @@ def test_a_folder_that_cannot_be_loaded(
 
 @pytest.mark.model
 def test_the_real_model_through_vllms_llm_class(generator_folder: str) -> None:
-    options = VllmOptions("cpu", max_model_len=2048)
+    options = VllmOptions("cpu", 2048, cpu_dtype=fast_dtype())
     generator = VllmGenerator(generator_folder, name="qwen", options=options)
     try:
         messages = [Message("user", "What is the capital of France? Answer with one word.")]
@@ -269,7 +270,7 @@ def test_the_real_engine_frees_what_is_left_and_is_opened_again(generator_folder
             again.set()
 
     generator = VllmGenerator(
-        generator_folder, name="qwen", options=VllmOptions("cpu", max_model_len=2048),
+        generator_folder, name="qwen", options=VllmOptions("cpu", 2048, cpu_dtype=fast_dtype()),
         make_engine=make_engine, say=say, warm_up=[Message("system", "Be brief.")],
     )  # fmt: skip
     messages = [Message("user", "Count from 1 to 500.")]

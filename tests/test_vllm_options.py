@@ -52,6 +52,12 @@ def test_arguments_on_the_processor() -> None:
     }
 
 
+def test_a_processor_that_does_not_compute_in_16_bits_holds_all_wider() -> None:
+    arguments = arguments_of(VllmOptions("cpu", cpu_dtype="float32"))
+    assert arguments["dtype"] == "float32"
+    assert arguments["kv_cache_memory_bytes"] == 2 * 57_344 * 8192 * 2
+
+
 def test_a_processor_with_little_memory_keeps_one_prompt() -> None:
     options = VllmOptions("cpu", 32_768, device_bytes=37 * GIB)
     arguments = arguments_of(options)

@@ -53,13 +53,15 @@ class ModelShape:
 class Device:
     """What the model runs on: `count` equal devices of `num_bytes`, of which it may use `share`.
 
-    `num_bytes` 0 is unknown: then everything fits.
+    `num_bytes` 0 is unknown: then everything fits. `float_bytes` are those of a number that is not
+    quantized: 2, or 4 on a processor that does not compute in 16 bits.
     """
 
     kind: str = "cpu"
     num_bytes: int = 0
     share: float = CPU_SHARE
     count: int = 1
+    float_bytes: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,21 @@ def weight_bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
+def loaded_weight_bytes(shape: ModelShape, float_bytes: int = 2) -> int:
+    """The weights in memory: those kept in 16 bits may be loaded as wider numbers."""
+    wide = shape.weight_bytes
+    if shape.quantization:  # the embeddings and the last layer alone
+        num_ends = 1 if shape.has_tied_embeddings else 2
+        wide = min(wide, 2 * num_ends * shape.vocab_size * shape.hidden_size)
+    return shape.weight_bytes + wide * (float_bytes - 2) // 2
+
+
 def kv_bytes_per_token(
-    shape: ModelShape, kv_cache_dtype: str = "auto", num_devices: int = 1
+    shape: ModelShape, kv_cache_dtype: str = "auto", num_devices: int = 1, float_bytes: int = 2
 ) -> int:
     """Keys and values of one token on one device; heads are repeated where there are too few."""
     num_heads = max(1, shape.num_kv_heads // num_devices)
-    bytes_per_value = 1 if kv_cache_dtype.startswith("fp8") else 2
+    bytes_per_value = 1 if kv_cache_dtype.startswith("fp8") else float_bytes
     return shape.num_layers * num_heads * shape.head_dim * 2 * bytes_per_value
 
 
@@ -168,10 +179,10 @@ def _reserve_bytes(shape: ModelShape, device: Device) -> int:
     """What one step needs: activations of all its tokens, scores of all words, the runtime's own.
 
     Per token the layer's input and its residual, and the feed-forward part's gate, up and product,
-    in 16 bits; per sequence the scores in 32 bits, and their sorted copy.
+    as they are computed; per sequence the scores in 32 bits, and their sorted copy.
     """
     width = 2 * shape.hidden_size + 3 * shape.intermediate_size // device.count
-    activations = BATCHED_TOKENS[device.kind] * width * 2
+    activations = BATCHED_TOKENS[device.kind] * width * device.float_bytes
     scores = MAX_SEQUENCES[device.kind] * shape.vocab_size * 2 * 4
     return RUNTIME_BYTES[device.kind] + activations + scores
 
@@ -183,10 +194,10 @@ def plan_memory(shape: ModelShape, device: Device, kv_cache_dtype: str = "auto")
             f"tensor_parallel_size is {device.count}, but the model's {shape.num_heads} attention "
             "heads cannot be shared out evenly. Set it to a divisor of that number."
         )
-    weights = shape.weight_bytes // device.count
+    weights = loaded_weight_bytes(shape, device.float_bytes) // device.count
     reserve = _reserve_bytes(shape, device)
     room = int(device.num_bytes * device.share) - weights - reserve if device.num_bytes else None
-    per_token = kv_bytes_per_token(shape, kv_cache_dtype, device.count)
+    per_token = kv_bytes_per_token(shape, kv_cache_dtype, device.count, device.float_bytes)
     return MemoryPlan(weights, per_token, reserve, room, shape.reach)
 
 

@@ -56,7 +56,9 @@ def alternatives(shape: ModelShape, options: VllmOptions) -> list[tuple[str, str
         for count in counts:
             if shape.num_heads % count:
                 continue
-            named = {"": "16-bit", "awq": "AWQ or GPTQ"}.get(kind.quantization, kind.quantization)
+            named = {"": f"{8 * options.place.float_bytes}-bit", "awq": "AWQ or GPTQ"}.get(
+                kind.quantization, kind.quantization
+            )
             gpus = "" if options.device == "cpu" else f", {count} GPU{'s'[: count - 1]}"
             placed = replace(options, tensor_parallel_size=count)
             rows.append((f"{named} weights{gpus}", _chats(kind, placed)))
@@ -65,7 +67,9 @@ def alternatives(shape: ModelShape, options: VllmOptions) -> list[tuple[str, str
 
 def _chats(shape: ModelShape, options: VllmOptions) -> str:
     """Such as `keys in 16 bits: 8K 42, 32K 10, 128K 2 chats; in fp8: ...`."""
-    caches = {"auto": "16 bits"} if options.device == "cpu" else {"auto": "16 bits", "fp8": "fp8"}
+    caches = {"auto": f"{8 * options.place.float_bytes} bits"}
+    if options.device != "cpu":
+        caches["fp8"] = "fp8"
     told = []
     for dtype, name in caches.items():
         plan = plan_memory(shape, options.place, dtype)
@@ -73,6 +77,6 @@ def _chats(shape: ModelShape, options: VllmOptions) -> str:
             f"{length >> 10}K {int(plan.num_chats(length)) if length <= shape.reach else 0}"
             for length in LENGTHS
         ]
-        num_bytes = kv_bytes_per_token(shape, dtype, options.place.count)
+        num_bytes = kv_bytes_per_token(shape, dtype, options.place.count, options.place.float_bytes)
         told.append(f"{', '.join(chats)} with keys in {name} ({num_bytes:,} bytes a token)")
     return f"{gib(plan.weight_bytes)} each; chats at once: {'; '.join(told)}"

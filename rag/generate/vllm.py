@@ -56,7 +56,7 @@ class VllmGenerator:
 
         def open_engine() -> Engine:
             say(
-                f"Loading the language model ({gib(shape.weight_bytes)}), "
+                f"Loading the language model ({gib(choice.plan.weight_bytes)}), "
                 f"for prompts of up to {self.max_model_len:,} tokens"
             )
             engine = make_engine(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rag.generate.memory import (
     BATCHED_TOKENS,
@@ -33,6 +33,7 @@ class VllmOptions:
     """How the engine runs. `max_model_len` None picks what suits the device.
 
     `device_bytes` is the memory of one GPU, or of the machine; 0 is unknown, and all fits.
+    `cpu_dtype` is what a processor computes in where weights are not quantized.
     """
 
     device: str = "cpu"
@@ -41,12 +42,14 @@ class VllmOptions:
     gpu_memory_utilization: float = 0.85
     kv_cache_dtype: str = "auto"
     device_bytes: int = 0
+    cpu_dtype: Literal["bfloat16", "float32"] = "bfloat16"
 
     @property
     def place(self) -> Device:
         """What the memory plan has to know of the device."""
         if self.device == "cpu":
-            return Device("cpu", self.device_bytes, CPU_SHARE)
+            float_bytes = 4 if self.cpu_dtype == "float32" else 2
+            return Device("cpu", self.device_bytes, CPU_SHARE, float_bytes=float_bytes)
         share, count = self.gpu_memory_utilization, self.tensor_parallel_size
         return Device("cuda", self.device_bytes, share, count)
 
@@ -98,7 +101,7 @@ def engine_arguments(
     if options.device == "cpu":
         num_prompts = min(CPU_FULL_PROMPTS, plan.num_chats(length))
         arguments |= {
-            "dtype": "bfloat16",
+            "dtype": options.cpu_dtype,
             "enforce_eager": True,
             "kv_cache_memory_bytes": int(plan.kv_bytes_per_token * length * num_prompts),
         }
