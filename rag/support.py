@@ -11,6 +11,7 @@ from rag.encoder import Encoder, Vectors
 from rag.injection import holds_order
 from rag.language import detect_language
 from rag.numbers import numbers_in
+from rag.sentence_meanings import SentenceMeanings
 from rag.sentences import ROW_START, split_sentences
 from rag.types import Citation, Passage
 from rag.words import tokenize
@@ -44,7 +45,6 @@ class SupportChecker:
     """Binds statements to the passages of one answer. Not for several threads at once."""
 
     def __init__(self, passages: Sequence[Passage], encoder: Encoder, question: str = "") -> None:
-        self._encoder = encoder
         self._question = question
         asked = self._asked = set(tokenize(question))
         # A statement repeats words of the question; those may stand anywhere in the passage.
@@ -60,8 +60,8 @@ class SupportChecker:
         self._frequency = Counter(
             token for sets in self._tokens.values() for one in sets for token in one
         )
-        self._vectors: dict[int, Vectors] = {}
-        self._last: tuple[str, Vectors] | None = None
+        texts = {p.number: [p.text[a:b] for a, b in self._sentences[p.number]] for p in passages}
+        self._meanings = SentenceMeanings(texts, self._tokens, encoder)
 
     def cite(self, statement: str, numbers: Sequence[int]) -> list[Citation]:
         """One citation for each of the numbers that exist, checked together.
@@ -69,7 +69,7 @@ class SupportChecker:
         If they do not bear the statement out but another passage does, or does far better, that
         one is cited.
         """
-        bound = self._bind_all(statement)
+        bound = self._bind_all(statement, numbers)
         found = [bound[n] for n in dict.fromkeys(numbers) if n in bound]
         other = self._best(statement, bound)
         best = max((one.score for one in found), default=0.0)
@@ -81,16 +81,18 @@ class SupportChecker:
 
     def nearness(self, question: str) -> float:
         """The highest cosine of a question with a sentence of the passages; 0 without any."""
-        near = [self._similarities(question, n) for n, held in self._sentences.items() if held]
-        return max((float(one.max()) for one in near), default=0.0)
+        near = self._meanings.similarities(question, tokenize(question))
+        return max((float(one.max()) for one in near.values() if one.size), default=0.0)
 
     def attribute(self, statement: str) -> Citation | None:
         """The citation of whichever passage bears the statement out; None if none does."""
         best = self._best(statement, self._bind_all(statement))
         return _citation(best, None) if best else None
 
-    def _bind_all(self, statement: str) -> dict[int, Support]:
-        return {number: self._bind(statement, number) for number in self._passages}
+    def _bind_all(self, statement: str, cited: Sequence[int] = ()) -> dict[int, Support]:
+        words = set(tokenize(statement))
+        meanings = self._meanings.similarities(statement, words, cited)
+        return {n: self._bind(statement, words, n, meanings[n]) for n in self._passages}
 
     def _best(self, statement: str, bound: Mapping[int, Support]) -> Support | None:
         supported = [one for one in bound.values() if not self._fault(statement, [one])]
@@ -118,16 +120,14 @@ class SupportChecker:
         first, last = max(0, inside[0] - 1), min(len(spans) - 1, inside[-1] + 1)
         return f"{place}\n{passage.text[spans[first][0] : spans[last][1]]}"
 
-    def _bind(self, statement: str, number: int) -> Support:
+    def _bind(self, statement: str, words: set[str], number: int, meaning: Vectors) -> Support:
         passage, spans = self._passages[number], self._sentences[number]
         if not spans:
             return Support(passage, 0, len(passage.text), 0.0, False)
-        words = set(tokenize(statement))
         telling = {word for word in words if word not in self._asked and not word[:1].isdigit()}
         figures = telling_figures(statement, self._question)
         headings = {passage.title, *passage.headings}
         is_foreign = detect_language(statement) != detect_language(passage.text)
-        meaning = self._similarities(statement, number)
         best, best_score, is_close = (0, 1), -1.0, False
         for first in range(len(spans)):
             for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
@@ -162,21 +162,6 @@ class SupportChecker:
         weights = {word: 1 / (1 + self._frequency[word]) ** 0.5 for word in words}
         total = sum(weights.values())
         return sum(weights[word] for word in words & held) / total if total else 1.0
-
-    def _similarities(self, statement: str, number: int) -> Vectors:
-        """(n,) cosines of the statement with the passage's sentences."""
-        if number not in self._vectors:
-            text = self._passages[number].text
-            pieces = [text[a:b] for a, b in self._sentences[number]]
-            self._vectors[number] = self._encoder.encode_documents(pieces)
-        row = self._statement_vector(statement)
-        similarities: Vectors = self._vectors[number] @ row
-        return similarities
-
-    def _statement_vector(self, statement: str) -> Vectors:
-        if self._last is None or self._last[0] != statement:
-            self._last = statement, self._encoder.encode_queries([statement])[0]
-        return self._last[1]
 
 
 def _head_line(text: str, at: int) -> str:
