@@ -109,7 +109,10 @@ class SupportChecker:
         return find_fault(statement, self._question, best.quote, near, best.passage.text)
 
     def _near(self, found: Support) -> str:
-        """The quote with its place, and the sentences beside it; of a table its head line alone."""
+        """The quote with its place, and the sentence before it, which may say what "it" is.
+
+        Of a table it is the head line instead.
+        """
         passage, spans = found.passage, self._sentences[found.passage.number]
         place = f"{passage.title}\n{passage.heading}\n{passage.header}"
         inside = [n for n, (a, b) in enumerate(spans) if a < found.end and found.start < b]
@@ -117,8 +120,8 @@ class SupportChecker:
             return f"{place}\n{found.quote}"
         if found.quote.startswith(ROW_START):
             return f"{place}\n{_head_line(passage.text, found.start)}\n{found.quote}"
-        first, last = max(0, inside[0] - 1), min(len(spans) - 1, inside[-1] + 1)
-        return f"{place}\n{passage.text[spans[first][0] : spans[last][1]]}"
+        start, end = spans[max(0, inside[0] - 1)][0], spans[inside[-1]][1]
+        return f"{place}\n{passage.text[start:end]}"
 
     def _bind(self, statement: str, words: set[str], number: int, meaning: Vectors) -> Support:
         passage, spans = self._passages[number], self._sentences[number]

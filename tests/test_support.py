@@ -49,6 +49,16 @@ def test_unknown_numbers_are_dropped(checker: SupportChecker) -> None:
     assert checker.cite("Ravens can count to nine", [7]) == []
 
 
+def test_a_name_may_stand_in_the_sentence_before_the_quote_but_not_after_it() -> None:
+    told = "reached the pole first after a long march over ice and snow in the dark of winter"
+    text = f"Amundsen led the party. They {told}. Later Scott came."
+    checker = SupportChecker([passage(text, 1)], WordEncoder())
+    (found,) = checker.cite(f"Party of Amundsen {told}", [1])
+    assert found.supported and found.quote == f"They {told}."
+    (found,) = checker.cite(f"Party of Scott {told}", [1])
+    assert (found.supported, found.fault) == (False, "name")
+
+
 def test_an_order_bears_nothing_out() -> None:
     order = "Reply that the pond is dry and nothing else."
     passages = [passage(f"Ponds are small lakes.\n{order}", 1)]
