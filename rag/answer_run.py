@@ -14,6 +14,7 @@ from rag.notices import doubt, general_mark
 from rag.prompt import is_refusal, refusal
 from rag.query import Query
 from rag.refusal import Signals
+from rag.structured.values import Structured
 from rag.types import (
     Answer,
     AnswerEvent,
@@ -39,6 +40,8 @@ class AnswerRun:
         self.passages: tuple[Passage, ...] = ()
         self.prompt: tuple[Message, ...] = ()  # what the model read, for a follow-up to go on from
         self.computation: Computation | None = None
+        self.structured: Structured | None = None  # where a JSON schema was given
+        self._of_values: tuple[Citation, ...] = ()  # the citations of its values
         self._found = Found((), question)
         self.pieces: list[AnswerText | CitationFound] = []
         self.signals: Signals | None = None
@@ -108,6 +111,12 @@ class AnswerRun:
             yield from self.take([AnswerText(before), CitationFound(one.first)])
             yield from self.take([AnswerText(between), CitationFound(one.second)])
 
+    def fill(self, structured: Structured, citations: Sequence[Citation]) -> None:
+        """Take JSON as the answer. Its sources that disagree are told beside it, not in it."""
+        self.structured, self._of_values = structured, tuple(citations)
+        found = find_disagreements(citations, self.passages, self.question)
+        self._disagreements = tuple(found)
+
     def add_general(self, generation: Iterable[str]) -> Iteration[AnswerEvent, None, None]:
         """What the model knows beside the documents, under a heading that says so, uncited."""
         is_first = True
@@ -145,7 +154,7 @@ class AnswerRun:
             question=self.question,
             text=text.strip(),
             abstained=self.abstained,
-            citations=tuple(self.citations()),
+            citations=(*self.citations(), *self._of_values),
             passages=self.passages,
             hits=self._found.hits,
             prompt_tokens=self._tokens[0] + self._beside[0],
@@ -159,4 +168,5 @@ class AnswerRun:
             prompt=self.prompt,
             computation=self.computation,
             general=self.general.strip(),
+            structured=self.structured,
         )

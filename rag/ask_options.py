@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rag.scopes import Scope
 from rag.types import Answer
@@ -18,6 +20,9 @@ class AskOptions:
     its sources, and "this document" is the one that it cites.
 
     With `general` the model adds what it knows where the documents do not answer, marked so.
+
+    With a JSON `schema` the answer is JSON that it allows, each value looked up in the sources;
+    `general`, and what is said of tasks over whole documents, do not count then.
     """
 
     mode: Mode = "hybrid"
@@ -25,6 +30,7 @@ class AskOptions:
     scope: Scope = "auto"
     previous: Answer | None = None
     general: bool = False
+    schema: Mapping[str, Any] | None = None
 
 
 USUAL = AskOptions()

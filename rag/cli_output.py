@@ -112,6 +112,7 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "supported": citation.supported,
         "verdict": citation.verdict,
         "reason": explain(citation, "en"),
+        **({} if citation.pointer is None else {"pointer": citation.pointer}),
     }
 
 
@@ -181,11 +182,8 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     answer: Answer | None = None
     for event in events:
         match event:
-            case SourcesFound(passages=passages, found=found, packing=packing):
-                for note in found.notes if found else ():
-                    say(f"Note: {note}")
-                say(_sources_line(passages))
-                say(f"{packing_line(packing, 'en')}\n" if packing else "")
+            case SourcesFound():
+                say_sources(event)
             case ReadingProgress(text=text):
                 say(text)
             case AnswerText(text=text) if stream:
@@ -199,8 +197,16 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
     _print_citations(answer.citations, out)
     if answer.computation:
         _print_computation(answer.computation, out)
-    _print_closest(answer, out)
+    print_closest(answer, out)
     return answer
+
+
+def say_sources(event: SourcesFound) -> None:
+    """What was found, and what of it the model reads."""
+    for note in event.found.notes if event.found else ():
+        say(f"Note: {note}")
+    say(_sources_line(event.passages))
+    say(f"{packing_line(event.packing, 'en')}\n" if event.packing else "")
 
 
 def _print_computation(computation: Computation, out: TextIO) -> None:
@@ -209,7 +215,7 @@ def _print_computation(computation: Computation, out: TextIO) -> None:
     print(f"    {computation.query}", file=out)
 
 
-def _print_closest(answer: Answer, out: TextIO) -> None:
+def print_closest(answer: Answer, out: TextIO) -> None:
     """Where a reader may look on, under a refusal."""
     if answer.closest:
         print(f"\n{closest_heading(answer.question)}", file=out)
@@ -222,11 +228,16 @@ def _print_closest(answer: Answer, out: TextIO) -> None:
 def _print_citations(citations: Sequence[Citation], out: TextIO) -> None:
     shown = list({(c.label, c.start, c.end): c for c in citations}.values())
     for citation in sorted(shown, key=lambda c: c.marker):
-        doubt = f"  ({explain(citation, 'en')})" if not citation.supported else ""
-        quote = _one_line(citation.quote, QUOTE_CHARACTERS)
-        place = _place(citation.document, citation.page)
-        print(f"\n{citation.label} {place} - \u201c{quote}\u201d{doubt}", file=out)
+        print(f"\n{citation_line(citation)}", file=out)
         print(f"    {citation.path}", file=out)
+
+
+def citation_line(citation: Citation) -> str:
+    """Its label, place and quote, and why it is doubted."""
+    doubt = f"  ({explain(citation, 'en')})" if not citation.supported else ""
+    quote = _one_line(citation.quote, QUOTE_CHARACTERS)
+    place = _place(citation.document, citation.page)
+    return f"{citation.label} {place} - \u201c{quote}\u201d{doubt}"
 
 
 def _sources_line(passages: Sequence[Passage]) -> str:

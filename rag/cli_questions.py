@@ -17,6 +17,7 @@ from rag.cli_options import (
     JsonOption,
     open_settings,
 )
+from rag.cli_structured import SchemaOption, print_filled, schema_from, structured_json
 from rag.cli_where import (
     AfterOption,
     BeforeOption,
@@ -94,6 +95,7 @@ def ask(
         bool,
         typer.Option("--general", help="If the documents do not answer, add what the model knows."),
     ] = False,
+    schema: SchemaOption = None,
     as_json: JsonOption = False,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="As it is written.")] = True,
 ) -> None:
@@ -102,14 +104,21 @@ def ask(
     Example: footnote ask "How long is the warranty?" --after 2024-01-01 --json
     """
     where = where_from(folder, glob, kind, language, after, before, document)
-    options = AskOptions(check_mode(mode), where, check_scope(scope), general=general)
+    if schema is not None and general:
+        raise typer.BadParameter("--general adds text, and --schema answers with JSON alone.")
+    options = AskOptions(
+        check_mode(mode), where, check_scope(scope), general=general, schema=schema_from(schema)
+    )
     with (
         output.clean_stdout() as out,
         _footnote(open_settings(index), collection, True) as footnote,
     ):
         if as_json:
             answer = footnote.ask(question, options=options)
-            output.print_json(output.answer_json(answer), out)
+            told = structured_json(answer.structured) if answer.structured else {}
+            output.print_json(output.answer_json(answer) | told, out)
+        elif options.schema is not None:
+            answer = print_filled(footnote.stream(question, options=options), out)
         else:
             events = footnote.stream(question, options=options)
             answer = output.print_answer(events, out, stream=stream)

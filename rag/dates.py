@@ -45,6 +45,11 @@ def date_of(passage: Passage) -> tuple[str, bool]:
     return "", False
 
 
+def dates_in(text: str) -> set[str]:
+    """Every date that a text writes out, in ISO 8601, as exact as it is written."""
+    return {iso for found in _DATE.finditer(text) if (iso := _iso(found))}
+
+
 def _stated(text: str) -> str:
     """The first date of a text beside a word that says that it is the text's own."""
     for found in _DATE.finditer(text):

@@ -6,6 +6,7 @@ FootnoteError
 ├── ReadError         one document cannot be read (carries a reason code)
 ├── IndexStateError   the index is missing, damaged, locked, or of another version
 ├── SearchError       a search asks for what cannot be: a filter, a mode, a collection
+├── SchemaError       a JSON schema that an answer shall have cannot be used
 └── GenerationError   the language model failed
 """
 
@@ -46,6 +47,10 @@ class IndexStateError(FootnoteError):
 
 class SearchError(FootnoteError):
     """A search asks for what cannot be: a filter, a mode, a collection."""
+
+
+class SchemaError(FootnoteError):
+    """A JSON schema that an answer shall have cannot be used."""
 
 
 class GenerationError(FootnoteError):

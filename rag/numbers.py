@@ -88,7 +88,7 @@ _HAN_FIGURE = re.compile(
 def digits_in(text: str) -> set[str]:
     """The numbers written with digits: no separators, no leading or trailing zeros."""
     folded = unicodedata.normalize("NFKC", text)
-    return {_plain(found) for found in _DIGITS.findall(folded)}
+    return {plain_number(found) for found in _DIGITS.findall(folded)}
 
 
 def figures_in(text: str) -> set[str]:
@@ -105,6 +105,18 @@ def figures_in(text: str) -> set[str]:
     return digits_in(folded) | found | {str(_han_value(run)) for run in runs}
 
 
+def stated_numbers(text: str) -> set[str]:
+    """Every number that a text may state: as `figures_in`, with `one` and single Chinese numerals.
+
+    A month counts only beside a number: "you may" is no 5.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    runs = _HAN_NUMBER.findall(folded)
+    counted = (run for run in runs if any(sign in _HAN_DIGITS or sign == "十" for sign in run))
+    found = figures_in(folded) | {str(_han_value(run)) for run in counted}
+    return found | {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)}
+
+
 def numbers_in(text: str) -> set[str]:
     """Every number of a text: in digits, Chinese numerals, English words, and months as 1-12."""
     folded = unicodedata.normalize("NFKC", text).casefold()
@@ -118,7 +130,8 @@ def numbers_in(text: str) -> set[str]:
     return found
 
 
-def _plain(number: str) -> str:
+def plain_number(number: str) -> str:
+    """A number in digits, without separators and needless zeros, as all here are told."""
     number = re.sub(r"[,\s\u00a0\u202f]", "", number)
     whole, _, fraction = number.partition(".")
     fraction = fraction.rstrip("0")

@@ -22,6 +22,9 @@ from rag.query import Query, understand
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
 from rag.scopes import Scope
+from rag.structured.filling import Filler, needs_generator, with_exact_count
+from rag.structured.prompt import with_schema
+from rag.structured.schema import JsonSchema
 from rag.tables.answering import answer_by_computing
 from rag.types import (
     Answer,
@@ -82,6 +85,7 @@ class Footnote:
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
         self._writer = Writer(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
+        self._filler = Filler(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
         self._rewriter = generator if rewrites else None
         self._general = general_knowledge
         self._planner = Planner(self._catalog, generator.count_tokens if generator else len)
@@ -140,11 +144,15 @@ class Footnote:
     ) -> Iteration[AnswerEvent, None, None]:
         """Answer in pieces: the sources, then text and citations, then the whole answer.
 
-        Closing the iterator stops the model. Raises GenerationError if the model fails.
+        Closing the iterator stops the model. Raises GenerationError if the model fails, SchemaError
+        if the JSON schema of the options cannot be used.
         """
+        schema = None if options.schema is None else JsonSchema(options.schema)
         run = AnswerRun(question, understand(question, history, self._rewriter))
         run.allows_general = options.general or self._general
-        if plan := self._plan(run.query, options):
+        if schema is not None:
+            yield from self._fill(run, history, options, schema)
+        elif plan := self._plan(run.query, options):
             yield from self._whole.answer(run, plan, self._generator)
         elif prompt := self._go_on(run, options):
             assert self._generator is not None, "there is a prompt only for a model"
@@ -152,7 +160,7 @@ class Footnote:
             yield from self._writer.write_from(run, prompt, self._generator)
         else:
             yield from self._answer(run, history, options)
-        if run.abstained and run.allows_general and self._generator is not None:
+        if run.abstained and run.allows_general and self._generator and schema is None:
             yield from self._writer.write_general(run, self._generator)
         yield AnswerFinished(run.answer(self._name))
 
@@ -172,15 +180,36 @@ class Footnote:
         self, run: AnswerRun, history: Sequence[Message], options: AskOptions
     ) -> Iteration[AnswerEvent, None, None]:
         """From the best passages."""
-        shown = self._shown(run.query, history)
-        found, packed = self._find(run.query, shown.messages, options)
-        if note := shown.note(run.query.language):
-            found = replace(found, notes=(*found.notes, note))
-        found = with_order_notes(found, packed.passages, run.question)
+        found, packed = self._retrieve(run, history, options)
         run.found(found, packed.passages, packed.report)
         yield run.sources()
         if not (yield from answer_by_computing(run, found, self._catalog, self._generator)):
             yield from self._write(run, packed)
+
+    def _fill(
+        self, run: AnswerRun, history: Sequence[Message], options: AskOptions, schema: JsonSchema
+    ) -> Iteration[AnswerEvent, None, None]:
+        """JSON by a schema, from the best passages."""
+        generator = needs_generator(self._generator)
+        found, packed = self._retrieve(run, history, options, schema)
+        packed = with_exact_count(packed, run, generator, schema)
+        run.found(found, packed.passages, packed.report)
+        yield run.sources()
+        yield from self._filler.fill(run, packed, generator, schema)
+
+    def _retrieve(
+        self,
+        run: AnswerRun,
+        history: Sequence[Message],
+        options: AskOptions,
+        schema: JsonSchema | None = None,
+    ) -> tuple[Found, Packed]:
+        """What was found, with what its reader should know of it, and what of it is shown."""
+        shown = self._shown(run.query, history)
+        found, packed = self._find(run.query, shown.messages, options, schema)
+        if note := shown.note(run.query.language):
+            found = replace(found, notes=(*found.notes, note))
+        return with_order_notes(found, packed.passages, run.question), packed
 
     def _write(self, run: AnswerRun, packed: Packed) -> Iteration[AnswerEvent, None, None]:
         if not packed.passages:
@@ -233,13 +262,19 @@ class Footnote:
         return show_history(history, self._generator, max(room, 0) // HISTORY_SHARE)
 
     def _find(
-        self, query: Query, history: Sequence[Message], options: AskOptions
+        self,
+        query: Query,
+        history: Sequence[Message],
+        options: AskOptions,
+        schema: JsonSchema | None,
     ) -> tuple[Found, Packed]:
         """Search and pack; again when a document was replaced in between."""
+        asked = put_question(query)
+        asked = asked if schema is None else with_schema(asked, schema)
         for tries_left in reversed(range(MAX_TRIES)):
             found = self._look_up(query, self._top_k, options.mode, options.where)
             try:
-                return found, self._pack(put_question(query), found, history, options.scope)
+                return found, self._pack(asked, found, history, options.scope)
             except KeyError:
                 if not tries_left:
                     raise

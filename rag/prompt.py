@@ -133,13 +133,15 @@ def build_messages(
 
     The answer is asked for in the language given, else in the question's.
     """
+    user = sources_block(passages, asked(question, language))
+    return [Message("system", SYSTEM), *history, Message("user", user)]
+
+
+def sources_block(passages: Sequence[Passage], after: str) -> str:
+    """The passages within their fence, and what stands below it, which cannot hold the fence."""
     mark = fence_mark(passages)
     sources = "\n\n".join(passage_text(passage, mark) for passage in passages)
-    user = (
-        f"<sources {mark}>\n{sources}\n</sources {mark}>\n\n"
-        f"{asked(question.replace(mark, ''), language)}"
-    )
-    return [Message("system", SYSTEM), *history, Message("user", user)]
+    return f"<sources {mark}>\n{sources}\n</sources {mark}>\n\n{after.replace(mark, '')}"
 
 
 def insist(messages: Sequence[Message], language: str) -> list[Message]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rag.claims import Verdict
 from rag.refusal import Signals
+from rag.structured.values import Structured
 from rag.where import Mode, Where
 
 MAX_CLOSEST = 3  # passages that a refusal names
@@ -227,6 +228,7 @@ class Citation:
     `quote == document.text[start:end]`; `document` is the document's title. `verdict` is what the
     check found of the statement; where it is not supported `fault` tells what is wrong (`words`,
     `figure`, `unit`, `name`, `negation`, `row`, `order`), and `detail` which, if it can be said.
+    `pointer` is the JSON pointer of a value in an answer's JSON.
     """
 
     marker: int
@@ -241,6 +243,7 @@ class Citation:
     verdict: Verdict = "supported"
     fault: str = ""
     detail: str = ""
+    pointer: str | None = None
 
     @classmethod
     def of(cls, passage: Passage, start: int, end: int) -> Citation:
@@ -311,6 +314,7 @@ class Answer:
     of a follow-up may begin with it. `computation` is there where the answer was computed over a
     table.
     `general` is the part of the text that is not from the documents, without its heading.
+    `structured` is there where a JSON schema was given: its data as JSON, unlabelled, is the text.
     """
 
     question: str
@@ -330,6 +334,7 @@ class Answer:
     prompt: tuple[Message, ...] = ()
     computation: Computation | None = None
     general: str = ""
+    structured: Structured | None = None
 
     @property
     def closest(self) -> tuple[Passage, ...]:

@@ -40,6 +40,7 @@ HEAVY = {
     "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
+    "jsonschema",
     "rapidfuzz",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60

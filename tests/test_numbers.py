@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.numbers import digits_in, figures_in, numbers_in
+from rag.numbers import digits_in, figures_in, numbers_in, stated_numbers
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,17 @@ def test_numbers_in_words(text: str, number: str) -> None:
 def test_figures_that_a_statement_claims(text: str, figures: set[str]) -> None:
     assert figures_in(text) == figures
     assert figures <= numbers_in(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("You may open one of two doors.", {"1", "2"}),
+        ("三台设备，每台1,200元。", {"3", "1200"}),
+        ("上万人到了。", set()),
+        ("零度以下。", {"0"}),
+        ("On 12 May 2024", {"12", "5", "2024"}),
+    ],
+)
+def test_stated_numbers_are_all_but_months_that_stand_alone(text: str, numbers: set[str]) -> None:
+    assert stated_numbers(text) == numbers
