@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from rag.generate import Generation, Generator
+from rag.injection import as_shown
 from rag.tables.cells import fold
 from rag.tables.grounding import ground_plan
 from rag.tables.plan import Plan, PlanError, check_plan, is_listed, plan_schema, read_plan
@@ -68,7 +69,7 @@ def ask_plan(
     try:
         plan = _read(written, question, table, title)
     except PlanError as error:
-        again = f"{error} Write the JSON again."
+        again = f"{as_shown(str(error))} Write the JSON again."  # it may quote values
         messages += [Message("assistant", written), Message("user", again)]
         plan = _read(_write(messages, schema, generator, count), question, table, title)
     return plan
@@ -76,23 +77,23 @@ def ask_plan(
 
 def build_planning(question: str, table: Table) -> list[Message]:
     """The prompt: what plans are, the table's columns, the question."""
-    lines = [f"Table {table.name}".rstrip(), *map(describe_column, table.columns)]
+    lines = [f"Table {_on_one_line(table.name)}".rstrip(), *map(describe_column, table.columns)]
     asked = " ".join(question.split())
     return [Message("system", SYSTEM), Message("user", "\n".join([*lines, f"Q: {asked}"]))]
 
 
 def describe_column(column: Column) -> str:
     """A column on one line: its name, kind, and values or their range."""
-    values = column.distinct
+    values, name = column.distinct, _on_one_line(column.name)
     if column.kind == "text":
         shown = [_short(value) for value in values]
         tells_apart = len(values) == len(column.values)  # an id or a name in every row
         if is_listed(column) and not tells_apart:
-            return f"{column.name}: text: {', '.join(shown)}"
-        return f"{column.name}: text such as {', '.join(shown[:SAMPLES])}"
+            return f"{name}: text: {', '.join(shown)}"
+        return f"{name}: text such as {', '.join(shown[:SAMPLES])}"
     numbers = sorted(values, key=lambda v: v if isinstance(v, Decimal) else str(v))  # type: ignore
     ends = f" {_short(numbers[0])} to {_short(numbers[-1])}" if numbers else ""
-    return f"{column.name}: {column.kind}{ends}"
+    return f"{name}: {column.kind}{ends}"
 
 
 def narrowed(question: str, table: Table) -> Table:
@@ -109,8 +110,13 @@ def narrowed(question: str, table: Table) -> Table:
     return Table(table.name, columns, table.rows, table.header, table.kind, table.totals)
 
 
+def _on_one_line(text: str) -> str:
+    """What a document says, as the model may read it, without lines of its own."""
+    return as_shown(" ".join(text.split()))
+
+
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    text = _on_one_line(str(value))
     is_long = len(text) > MAX_VALUE_CHARACTERS
     return text[: MAX_VALUE_CHARACTERS - 1] + "…" if is_long else text
 

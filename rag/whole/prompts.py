@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rag.injection import as_shown
 from rag.language import language_name
 from rag.prompt import fence_mark, passage_text
 from rag.tasks import TaskKind
@@ -52,9 +53,13 @@ def build_final(
     notes: Sequence[str],
     language: str,
 ) -> list[Message]:
-    """The prompt for the answer, from the notes, or where there are none from the passages."""
+    """The prompt for the answer, from the notes, or where there are none from the passages.
+
+    Notes are judged as documents are: a model copies what it reads.
+    """
     name = language_name(language)
-    named = " and ".join(f'"{title}"' for title in titles)
+    mark = fence_mark(passages)
+    named = " and ".join(f'"{_on_one_line(title).replace(mark, "")}"' for title in titles)
     if kind == "compare":
         task = (
             f"Compare {named} in {name}: 4 to 6 lines, each on one point, that say what the one "
@@ -65,7 +70,7 @@ def build_final(
             f"Summarize {named} in {name}: first a sentence that says what it is, then the 4 to 8 "
             f"most important points, each of another part, {_LINES}."
         )
-    read = _fenced("\n".join(notes), fence_mark(passages)) if notes else _sources(passages)
+    read = _fenced(as_shown("\n".join(notes)), mark) if notes else _sources(passages)
     return _prompt(read, task)
 
 
@@ -76,6 +81,11 @@ def _prompt(read: str, task: str) -> list[Message]:
 def _sources(passages: Sequence[Passage]) -> str:
     mark = fence_mark(passages)
     return _fenced("\n\n".join(passage_text(passage, mark) for passage in passages), mark)
+
+
+def _on_one_line(title: str) -> str:
+    """A title stands outside the fence: not even a line of its own is left to it."""
+    return as_shown(" ".join(title.split()))
 
 
 def _fenced(text: str, mark: str) -> str:
