@@ -25,6 +25,8 @@ from rag.cli_options import (
     JsonOption,
     open_settings,
 )
+from rag.cli_progress import count_progress, sync_progress
+from rag.cli_reports import print_report, print_status, report_json
 from rag.config import Settings
 from rag.errors import FootnoteError
 
@@ -113,11 +115,11 @@ def _sync_all(several: list[Any], folders: list[Path], as_json: bool) -> None:
     with output.clean_stdout() as out:
         reports = [_sync(one.settings, [*folders, *one.folders]) for one in several]
         if as_json:
-            made = [output.report_json(report) for report in reports]
+            made = [report_json(report) for report in reports]
             output.print_json(made[0] if len(made) == 1 else made, out)
         else:
             for report in reports:
-                output.print_report(report, out)
+                print_report(report, out)
     if any(report.failed for report in reports):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -131,13 +133,13 @@ def _sync(settings: Settings, folders: list[Path]) -> Any:
         roots = documents.all_roots(folders, indexes.catalog)
         if not roots:
             raise FootnoteError("No folder is indexed yet. Name one: footnote ingest FOLDER")
-        with output.sync_progress() as progress:
+        with sync_progress() as progress:
             report = documents.run_sync(
                 indexes, encoder, roots, settings, progress, explain=output.say
             )
         if settings.sentence_vectors and (left := indexes.catalog.num_without_sentences()):
             output.say("Everything can be found. Encoding sentences too; Ctrl-C puts that off.")
-            with suppress(KeyboardInterrupt), output.count_progress("passages", left) as count:
+            with suppress(KeyboardInterrupt), count_progress("passages", left) as count:
                 refine(indexes.catalog, encoder, progress=count)
         return report
 
@@ -284,7 +286,7 @@ def status(
         output.print_json(found[0] if len(found) == 1 else found, sys.stdout)
     else:
         for one in found:
-            output.print_status(one, sys.stdout)
+            print_status(one, sys.stdout)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import typer
 from rag import cli_output as output
 from rag.ask_options import AskOptions
 from rag.cli_options import JsonOption
+from rag.cli_progress import count_progress
 from rag.config import load_settings
 from rag.errors import SettingError
 from rag.parts import NO_MODEL
@@ -81,7 +82,7 @@ def _run(chosen: Sequence[Attack], folder: Path, jobs: int) -> list[Row]:
 
     with (
         _footnote(folder / "index", documents) as footnote,
-        output.count_progress("attacks", len(chosen)) as show,
+        count_progress("attacks", len(chosen)) as show,
     ):
         return list(_at_once(lambda attack: ask(footnote, attack), chosen, jobs, show))
 

@@ -11,6 +11,7 @@ import typer
 
 from rag import cli_output as output
 from rag.cli_options import JsonOption
+from rag.cli_progress import count_progress
 from rag.errors import FootnoteError, SettingError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _ask_all(
         for one in sets:
             with (
                 open_footnote(one, settings, encoders, generator) as (footnote, indexes),
-                output.count_progress("questions", len(one.questions)) as count,
+                count_progress("questions", len(one.questions)) as count,
             ):
                 judged[one.name] = answer_all(
                     one,

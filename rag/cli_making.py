@@ -13,6 +13,7 @@ import typer
 
 from rag import cli_output as output
 from rag.cli_options import IndexOption, JsonOption, open_settings
+from rag.cli_progress import count_progress
 from rag.config import Settings
 from rag.errors import FootnoteError, SettingError
 
@@ -162,7 +163,7 @@ def _make(maker: QuestionMaker, writer: QuestionWriter, count: int, seed: int) -
     started = time.monotonic()
     with (
         suppress(KeyboardInterrupt),
-        output.count_progress("questions", count + num_unanswerable) as show,
+        count_progress("questions", count + num_unanswerable) as show,
     ):
         for attempt in _until(maker.answerable(seed), count, left_out):
             writer.add(attempt)

@@ -10,6 +10,8 @@ import typer
 
 from rag import cli_output as output
 from rag.ask_options import AskOptions
+from rag.cli_answers import answer_json, print_answer
+from rag.cli_hits import print_found, search_json
 from rag.cli_options import (
     EXIT_NOTHING,
     CollectionOption,
@@ -17,7 +19,7 @@ from rag.cli_options import (
     JsonOption,
     open_settings,
 )
-from rag.cli_structured import SchemaOption, print_filled, schema_from, structured_json
+from rag.cli_structured import SchemaOption, print_filled, schema_from
 from rag.cli_where import (
     AfterOption,
     BeforeOption,
@@ -71,9 +73,9 @@ def search(
     ):
         found = footnote.find(words, top_k, mode=how, where=where)
         if as_json:
-            output.print_json(output.search_json(found), out)
+            output.print_json(search_json(found), out)
         else:
-            output.print_found(found, out)
+            print_found(found, out)
     if not found.hits:
         raise typer.Exit(EXIT_NOTHING)
 
@@ -115,13 +117,12 @@ def ask(
     ):
         if as_json:
             answer = footnote.ask(question, options=options)
-            told = structured_json(answer.structured) if answer.structured else {}
-            output.print_json(output.answer_json(answer) | told, out)
+            output.print_json(answer_json(answer), out)
         elif options.schema is not None:
             answer = print_filled(footnote.stream(question, options=options), out)
         else:
             events = footnote.stream(question, options=options)
-            answer = output.print_answer(events, out, stream=stream)
+            answer = print_answer(events, out, stream=stream)
     if answer.abstained:
         raise typer.Exit(EXIT_NOTHING)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from rag import cli_output as output
+from rag.cli_answers import citation_line, print_closest, say_sources
 from rag.errors import SchemaError
 from rag.structured.doubt_texts import explain_doubt
 from rag.structured.schema import read_schema
@@ -40,27 +40,18 @@ def schema_from(named: str | None) -> dict[str, Any] | None:
     return read_schema(text, named)
 
 
-def structured_json(structured: Structured) -> dict[str, Any]:
-    """The data, and what of it is in doubt."""
-    doubts = [
-        {"pointer": one.pointer, "doubt": one.kind, "reason": explain_doubt(one, "en")}
-        for one in structured.doubts
-    ]
-    return {"data": structured.data, "doubtful": doubts}
-
-
 def print_filled(events: Iterable[AnswerEvent], out: TextIO) -> Answer:
     """Show the JSON alone on `out`, so that a program can read it, and the rest as notes."""
     answer: Answer | None = None
     for event in events:
         if isinstance(event, SourcesFound):
-            output.say_sources(event)
+            say_sources(event)
         elif isinstance(event, AnswerFinished):
             answer = event.answer
     assert answer is not None, "a stream ends with AnswerFinished"
     if answer.abstained or answer.structured is None:
         print(answer.text, file=sys.stderr)
-        output.print_closest(answer, sys.stderr)
+        print_closest(answer, sys.stderr)
         return answer
     print(answer.text, file=out, flush=True)
     _print_values(answer.citations, answer.structured, sys.stderr)
@@ -70,7 +61,7 @@ def print_filled(events: Iterable[AnswerEvent], out: TextIO) -> Answer:
 def _print_values(citations: Iterable[Citation], structured: Structured, notes: TextIO) -> None:
     """Where each value stands, in the data's order, then what is in doubt."""
     for citation in citations:
-        print(f"\n{_shown(citation.pointer or '')} {output.citation_line(citation)}", file=notes)
+        print(f"\n{_shown(citation.pointer or '')} {citation_line(citation)}", file=notes)
         print(f"    {citation.path}", file=notes)
     for doubt in structured.doubts:
         print(f"\n{_shown(doubt.pointer)} [?] {explain_doubt(doubt, 'en')}", file=notes)

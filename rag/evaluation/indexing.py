@@ -16,6 +16,7 @@ from ingest.refine import refine
 from rag import cli_output as output
 from rag import documents as folders
 from rag import parts
+from rag.cli_progress import sync_progress
 from rag.config import Settings
 from rag.encoder import Encoder
 from rag.errors import SettingError
@@ -98,7 +99,7 @@ def open_corpus_index(
             parts.open_indexes(
                 settings, encoder.dimension, read_only=False, say=output.say
             ) as indexes,
-            output.sync_progress() as progress,
+            sync_progress() as progress,
         ):
             sync_documents(
                 indexes,
@@ -134,7 +135,7 @@ def open_folders_index(
     settings = _at(settings, store / f"{named}-{_maker_digest(settings, encoder)}")
     with (
         parts.open_indexes(settings, encoder.dimension, read_only=False, say=output.say) as indexes,
-        output.sync_progress() as progress,
+        sync_progress() as progress,
     ):
         report = folders.run_sync(indexes, encoder, roots, settings, progress)
         if settings.sentence_vectors:

@@ -7,10 +7,8 @@ import pytest
 from rich.console import Console
 
 from ingest.sync import Progress
-from rag import cli_output
-from rag.cli_output import LINES_EVERY, LINES_SECONDS, ProgressLines, sync_progress
-from rag.types import Answer, AnswerFinished, AnswerText, Found, SourcesFound
-from rag.types import Progress as Reading
+from rag import cli_output, cli_progress
+from rag.cli_progress import LINES_EVERY, LINES_SECONDS, ProgressLines, sync_progress
 
 
 def test_lines_of_progress_come_by_documents_or_by_time_and_at_the_end() -> None:
@@ -41,7 +39,7 @@ def test_passages_show_before_any_document_is_done(
     out = io.StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=120, markup=False)
     monkeypatch.setattr(cli_output, "notes", lambda: console)
-    monkeypatch.setattr(cli_output, "LINES_SECONDS", 0.0)
+    monkeypatch.setattr(cli_progress, "LINES_SECONDS", 0.0)
     with sync_progress() as progress:
         progress(Progress(0, 40, "/docs/long [1].pdf", 0))
         progress(Progress(0, 40, "/docs/long [1].pdf", 1352))
@@ -49,21 +47,3 @@ def test_passages_show_before_any_document_is_done(
     assert "1,352 passages" in shown
     if is_terminal:
         assert "long [1].pdf" in shown and "0/40 documents" in shown
-
-
-def test_progress_of_reading_and_notes_are_said(capsys: pytest.CaptureFixture[str]) -> None:
-    found = Found((), "q", notes=("12 of 40 sections were read",))
-    answer = Answer("q", "Two years", False, (), (), (), 0, 0, "m", found=found)
-    events = [
-        SourcesFound((), (), found),
-        Reading(2, 12, "Reading section 3 of 12"),
-        AnswerText("Two years"),
-        AnswerFinished(answer),
-    ]
-    out = io.StringIO()
-    assert cli_output.print_answer(events, out, stream=True) is answer
-    assert out.getvalue().strip() == "Two years"
-    told = capsys.readouterr().err
-    assert "Reading section 3 of 12" in told and "Note: 12 of 40 sections were read" in told
-    shown = cli_output.answer_json(answer)
-    assert shown["search"]["notes"] == list(found.notes) and "prompt" not in shown
