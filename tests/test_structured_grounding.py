@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import WordEncoder, passage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.structured.doubt_texts import explain_doubt
@@ -144,6 +144,7 @@ def at(data: Any, pointer: str) -> Any:
     return data
 
 
+@settings(deadline=None)
 @given(DATA)
 def test_every_value_is_cited_or_doubted_at_its_pointer(data: Any) -> None:
     schema = JsonSchema({})

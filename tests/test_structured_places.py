@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import passage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.structured.places import Places
@@ -61,6 +61,8 @@ def test_a_number_is_found_as_it_is_written(text: str, value: float) -> None:
         ("一万元。", 0),
         ("The rate is 12.", 0.12),
         ("Version 1.5 of it.", 15),
+        ("The rate fell by -5%.", 0.05),
+        ("The rate is 5%.", -0.05),
         ("No numbers here.", 0),
     ],
 )
@@ -83,6 +85,7 @@ def test_another_number_is_not_taken_for_it(text: str, value: float) -> None:
         ("The price is twelve.", "12"),
         ("The pump is blue. The cat sleeps.", "blue. The cat"),
         ("It is the\nnew pump.", "the new pump"),
+        ("See § 5 of the rules.", "§5 of the rules"),
     ],
 )
 def test_a_text_is_found_word_by_word(text: str, value: str) -> None:
@@ -120,6 +123,7 @@ def test_places_are_those_of_all_passages_in_their_order() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9))
 def test_a_number_is_found_with_and_without_separators(number: int) -> None:
     assert holds(f"It gave {number} in all.", number)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -90,6 +90,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("schema", [TREE, DEFINED, DRAFT_7, {}])
+@settings(deadline=None)
 @given(data=VALUES)
 def test_what_binds_the_model_allows_the_same_data_and_a_refusal(
     schema: dict[str, Any], data: Any

@@ -6,31 +6,24 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from rag.dates import dates_in
 from rag.injection import holds_order
 from rag.literals import literal_pattern, normalized
-from rag.numbers import plain_number, stated_numbers
-from rag.quantities import quantities_in
 from rag.sentences import ROW_START, split_sentences
+from rag.structured.spellings import CONTINENTAL, number_spellings, plain_decimal
 from rag.types import Passage
 
 MAX_SENTENCES = 6  # that one value may reach over
 _WHOLE_NUMBER = re.compile(r"[-−–+]?\d+(?:[, ]\d{3})*")  # 1.10 may be a version
 _DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
 _SEPARATOR = re.compile(r"(?<=\d)[, ](?=\d{3}(?!\d))")
-_NEGATIVE = re.compile(r"(?<![\w)])[-−–][$€£¥]?(\d+(?:[, ]\d{3}(?!\d))*(?:\.\d+)?)|\((\d[\d,.]*)\)")
-_WITH_SIGN = re.compile(r"(?<![\w)])[-−–][$€£¥]?\d[\d,.]*")
-_SAID_NEGATIVE = re.compile(r"\b(?:minus|negative|below zero|loss|deficit)\b|负|零下|亏损")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|per\s?cent\b)")
-_COMMA_DECIMAL = re.compile(r"(?<![\d,.])(\d{1,3}(?:\.\d{3})*|\d+),(\d{1,2})(?![\d,])")
-_POINT_GROUPS = re.compile(r"(?<![\d,.])(\d{1,3}(?:\.\d{3})+)(?![\d.]|,\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +58,79 @@ class Places:
             for p in passages
         ]
         self._every = [place for several in self._sentences for place in several]
-        self._texts = {place: normalized(place.text) for place in self._every}
+        self._texts = [[normalized(place.text) for place in several] for several in self._sentences]
+        self._wholes = [normalized(passage.text) for passage in passages]
 
     def of_text(self, text: str) -> list[Place]:
         """Those that hold a text word by word; case, width and a number's separators are free."""
         wanted = normalized(text)
         if not wanted:
             return []
-        pattern = _pattern(text)
-        found = self._where(lambda place: pattern.search(self._texts[place]))
+        found = self._literal(text)
         if not found and _DATE.fullmatch(wanted):
-            found = self._where(lambda place: _holds_date(place.text, wanted))
+            found = [place for place in self._every if _holds_date(place.text, wanted)]
         if not found and _WHOLE_NUMBER.fullmatch(wanted):
             found = self.of_number(_decimal(wanted))
         if not found and any(map(str.isdigit, wanted)):
-            plain = _pattern(_SEPARATOR.sub("", wanted))
-            found = self._where(lambda place: plain.search(_SEPARATOR.sub("", self._texts[place])))
-        return found or self._over_sentences(pattern)
+            found = self._without_separators(_SEPARATOR.sub("", wanted))
+        return found or self._over_sentences(text)
 
     def of_number(self, number: float | Decimal) -> list[Place]:
         """Those that give a number, with its sign."""
         value = number if isinstance(number, Decimal) else Decimal(repr(number))
-        found = self._where(lambda place: _holds_number(place.text, value))
-        if not found and 0 < abs(value) <= 1:
-            found = self._where(lambda place: _holds_percent(place.text, abs(value)))
-        if not found and value > 0:
-            found = self._where(lambda place: _holds_continental(place.text, value))
+        sign, wanted = "-" if value < 0 else "", plain_decimal(abs(value))
+        found = self._by_number.get(sign + wanted)
+        if found is None and 0 < value <= 1:
+            found = self._by_number.get(plain_decimal(value * 100) + "%")
+        if found is None and value > 0:
+            found = self._by_number.get(wanted + CONTINENTAL)
+        return found or []
+
+    @cached_property
+    def _by_number(self) -> dict[str, list[Place]]:
+        """The places by what `number_spellings` makes of their numbers."""
+        found: dict[str, list[Place]] = {}
+        for place in self._every:
+            for spelling in number_spellings(place.text):
+                found.setdefault(spelling, []).append(place)
         return found
 
-    def _where(self, holds: Callable[[Place], object]) -> list[Place]:
-        return [place for place in self._every if holds(place)]
+    def _literal(self, text: str) -> list[Place]:
+        pattern, probe = _pattern(text), _probe(text)
+        return [
+            place
+            for several, texts, whole in zip(
+                self._sentences, self._texts, self._wholes, strict=True
+            )
+            if probe in whole
+            for place, said in zip(several, texts, strict=True)
+            if probe in said and pattern.search(said)
+        ]
 
-    def _over_sentences(self, pattern: re.Pattern[str]) -> list[Place]:
-        """The shortest run of neighbouring sentences of a passage that holds the pattern."""
+    def _without_separators(self, wanted: str) -> list[Place]:
+        pattern = _pattern(wanted)
+        return [
+            place for place, said in self._plain_texts if wanted in said and pattern.search(said)
+        ]
+
+    @cached_property
+    def _plain_texts(self) -> list[tuple[Place, str]]:
+        texts = (text for several in self._texts for text in several)
+        return [
+            (place, _SEPARATOR.sub("", text))
+            for place, text in zip(self._every, texts, strict=True)
+        ]
+
+    def _over_sentences(self, text: str) -> list[Place]:
+        """The shortest run of neighbouring sentences of a passage that holds the text."""
+        pattern, probe = _pattern(text), _probe(text)
+        holding = [
+            several
+            for several, whole in zip(self._sentences, self._wholes, strict=True)
+            if probe in whole and pattern.search(whole)
+        ]
         for size in range(2, MAX_SENTENCES + 1):
-            for several in self._sentences:
+            for several in holding:
                 for at in range(len(several) - size + 1):
                     first, last = several[at], several[at + size - 1]
                     whole = Place(first.passage, first.start, last.end)
@@ -117,6 +148,11 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(before + literal_pattern(text).pattern + after)
 
 
+def _probe(text: str) -> str:
+    """What every text holds that the pattern finds something in; looking for it is much faster."""
+    return normalized(text).partition("§")[0]  # behind that sign there may be a space
+
+
 def _decimal(number: str) -> Decimal:
     plain = re.sub(r"[,\s+]", "", unicodedata.normalize("NFKC", number))
     return Decimal(re.sub("[−–]", "-", plain))
@@ -126,34 +162,3 @@ def _holds_date(text: str, wanted: str) -> bool:
     """The date itself; of a month any day in it."""
     dates = dates_in(unicodedata.normalize("NFKC", text))
     return any(found == wanted or found.startswith(f"{wanted}-") for found in dates)
-
-
-def _holds_number(text: str, value: Decimal) -> bool:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    wanted = plain_number(format(abs(value), "f"))
-    if value < 0:
-        signs = (one for pair in _NEGATIVE.findall(folded) for one in pair if one)
-        if wanted in {plain_number(one.rstrip(".,")) for one in signs}:
-            return True
-        return bool(_SAID_NEGATIVE.search(folded)) and wanted in stated_numbers(folded)
-    unsigned = _WITH_SIGN.sub(" ", folded)
-    return wanted in stated_numbers(unsigned) or any(
-        math.isclose(one.amount, value, rel_tol=1e-12) for one in quantities_in(unsigned)
-    )
-
-
-def _holds_percent(text: str, value: Decimal) -> bool:
-    """0.12 where the text has 12 %."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return any(Decimal(one) == value * 100 for one in _PERCENT.findall(folded))
-
-
-def _holds_continental(text: str, value: Decimal) -> bool:
-    """1,5 and 1.200,50, as most of Europe writes."""
-    folded = unicodedata.normalize("NFKC", text)
-    found = {
-        Decimal(f"{whole.replace('.', '')}.{fraction}")
-        for whole, fraction in _COMMA_DECIMAL.findall(folded)
-    }
-    found |= {Decimal(whole.replace(".", "")) for whole in _POINT_GROUPS.findall(folded)}
-    return value in found
