@@ -95,7 +95,7 @@ def test_a_pdf_citation_shows_the_quote_on_itsopen_page(page: Any, tmp_path: Pat
     assert highlighted(shot) > 300
     darkest, lightest = Image.open(io.BytesIO(shot)).convert("L").getextrema()
     assert darkest < 80 and lightest == 255
-    viewer.get_by_text("Next page").click()
+    viewer.get_by_role("link", name="Next page").click()
     viewer.get_by_text("Page 6 of 7").wait_for()
     viewer.get_by_text("Cited page").click()
     rectangle.wait_for()
