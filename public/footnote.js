@@ -99,7 +99,7 @@
     if (loaded !== frame) return;
     panel.classList.remove("fn-loading");
     frame.contentWindow.addEventListener("keydown", closeOnEscape);
-    if (document.activeElement?.classList.contains("fn-close")) frame.contentWindow.focus();
+    if (document.activeElement?.classList.contains("fn-close")) frame.focus();
   }
 
   // On a narrow screen the panel covers the page, so nothing behind it may take the focus.

@@ -41,6 +41,21 @@ def test_a_row_has_its_number_and_the_first_lines_header(
     assert document.text[slice(*block.header)] == f"| part {first} | {first * 7} |"
 
 
+def test_the_block_before_tells_the_same_header() -> None:
+    builder = DocumentBuilder()
+    for start in (1, 500):  # two tables, the second behind a gap
+        builder.add_rows([(n, [f"part {n}"]) for n in range(start, start + 250)])
+    document = builder.build("two")
+    chunks, before = chunks_of(document), None
+    headers = []
+    for chunk in chunks:
+        alone = block_at(document.text, chunk.start, chunks)
+        before = block_at(document.text, chunk.start, chunks, before)
+        assert before == alone and before is not None
+        headers.append(document.text[slice(*before.header)])
+    assert headers == ["| part 1 |"] * 3 + ["| part 500 |"] * 3
+
+
 def test_a_span_over_rows_has_the_first_and_the_last() -> None:
     document = sheet([1, 2, 3, 4])
     block = block_at(document.text, document.text.index("part 2"), chunks_of(document))

@@ -82,14 +82,19 @@ def test_records_are_pairs_under_their_path() -> None:
     assert html.index("$.camera") < html.index("binning") < html.index("$.disk")
 
 
-def test_slides_and_headings_are_told() -> None:
+@pytest.mark.parametrize("with_headings", [True, False], ids=["whole", "bodies"])
+def test_slides_and_headings_are_told(with_headings: bool) -> None:
     builder = DocumentBuilder()
     for page in (1, 2):
         builder.set_page(page)
         builder.reset_headings()
         builder.add_heading(1, f"Title {page}")
         builder.add_list_item("point <1>")
-    html = write(builder.build("deck"), "Title 2", ".pptx")
+    document = builder.build("deck")
+    chunks = [c for c in chunks_of(document) if with_headings or c.text.startswith("-")]
+    at = document.text.index("Title 2")
+    writer = TextWriter(document.text, (at, at + 7), chunks, suffix=".pptx", anchor=True)
+    html = writer.write(0, len(document.text))
     assert html.count('<p class="label">Slide ') == 2
     assert '<p class="label">Slide 2</p><h2><mark id="cite">Title 2</mark></h2>' in html
     assert '<div class="text item">- point &lt;1&gt;</div>' in html

@@ -23,8 +23,6 @@ _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s`<>\[\]()\\，。；：！？、）】”’\u200b\x00]*", re.IGNORECASE
 )
 _ADDRESS_STARTS = ("http://", "https://", "www.")
-_SHOWN_LABEL = re.compile(r'\[\\\[(\d*\??)\\\]\]\(/view/[^)\s]*(?: "[^"]*")?\)')
-_ESCAPE = re.compile(r"\\([\\<\[!:&~`])")
 _STOPS = ".,;:!?*_~'\""  # behind an address they are not part of it
 MAX_ADDRESS = 2_000  # characters; a longer one is shown in pieces
 MAX_INLINE_CODE = 300  # characters; a backtick with no partner nearby is just a backtick
@@ -148,9 +146,3 @@ def _link(label: str, url: str, title: str) -> str:
     label = label.replace("[", "\\[").replace("]", "\\]")
     told = title.replace("\\", "").replace('"', "'")
     return f'[{label}]({url} "{told}")' if told else f"[{label}]({url})"
-
-
-def plain_text(markdown: str) -> str:
-    """A shown answer as it was before: labels for their links, and no signs escaped."""
-    text = _SHOWN_LABEL.sub(r"[\1]", markdown)
-    return _ESCAPE.sub(r"\1", text)
