@@ -49,7 +49,7 @@ class Reply:
         self.message = cl.Message(content="")
         self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
-        self._escaper = MarkdownEscaper()
+        self._escaper = MarkdownEscaper(self.language)
         self._sources: cl.CustomElement | None = None
         self._begun = False
 

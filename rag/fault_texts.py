@@ -35,3 +35,10 @@ def explain(citation: Citation, language: str) -> str:
     words = _TEXTS["zh" if language == "zh" else "en"]
     reason = words[citation.fault or "words"].format(detail=citation.detail)
     return words["contradicted"] + reason if citation.verdict == "contradicted" else reason
+
+
+def explain_unsourced(language: str) -> str:
+    """What `[?]` says of the statement before it, in `zh` or `en`."""
+    if language == "zh":
+        return "读取的来源都不支持这一说法"
+    return "nothing that was read bears this statement out"

@@ -10,7 +10,6 @@ from rag.catalog import Catalog
 from rag.pdf_pages import PdfPage, read_page
 from rag.types import Chunk, StoredChunk, StoredDocument
 
-PASSAGE_CHARACTERS = 300  # on either side, in the JSON answer
 MOST_PAGES = 20  # that a quote is looked for on; pages of nothing else may lie between its own
 WHOLE = 0.99  # of a quote's letters: no other page holds more
 MATCH_CHARACTERS = 400  # around a quote, to find the right one of several on a page
@@ -27,6 +26,7 @@ class Opened:
     chunk: StoredChunk  # that the span starts in, or the nearest before it
     last_page: int  # of a PDF, that the span may reach to
     passwords: tuple[str, ...] = field(default=(), repr=False)
+    chunks: tuple[StoredChunk, ...] = field(default=(), repr=False)
 
     @property
     def path(self) -> Path:
@@ -60,7 +60,7 @@ def open_span(
     end = min(max(end, start), len(text))
     chunk = max((c for c in chunks if c.start <= start), key=lambda c: c.start, default=chunks[0])
     last = last_page(chunk, chunks, end)
-    return Opened(document, text, start, end, chunk, last, passwords)
+    return Opened(document, text, start, end, chunk, last, passwords, tuple(chunks))
 
 
 def last_page(chunk: StoredChunk | Chunk, chunks: Sequence[StoredChunk | Chunk], end: int) -> int:
@@ -69,23 +69,6 @@ def last_page(chunk: StoredChunk | Chunk, chunks: Sequence[StoredChunk | Chunk],
     after = min((c for c in chunks if c.start >= end), key=lambda c: c.start, default=None)
     last = first + MOST_PAGES - 1
     return min(last, max(first, after.page)) if after and after.page else last
-
-
-def passage_json(opened: Opened) -> dict[str, object]:
-    """The span with its surroundings, for a program."""
-    start, end = opened.start, opened.end
-    return {
-        "document_id": opened.document.document_id,
-        "title": opened.document.title,
-        "path": opened.document.path,
-        "page": opened.chunk.page,
-        "heading": opened.chunk.heading,
-        "start": start,
-        "end": end,
-        "before": opened.text[max(0, start - PASSAGE_CHARACTERS) : start],
-        "quote": opened.text[start:end],
-        "after": opened.text[end : end + PASSAGE_CHARACTERS],
-    }
 
 
 def cited_page(opened: Opened) -> tuple[int, PdfPage]:

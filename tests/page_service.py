@@ -66,7 +66,11 @@ FILES = (
     "handbook/it-security-guide.md",
     "人事/差旅报销制度.md",
     "合同/铝合金机座采购框架合同.xml",
+    "finance/sales-2025-and-budget-2026.xlsx",
+    "products/roadmap-2026-briefing.pptx",
+    "products/lanternview-default-profile.json",
 )
+CITE = "cite "  # and a piece of a document: the answer is that piece, cited
 
 
 def fill_catalog(
@@ -94,7 +98,7 @@ class ScriptedFootnote:
     """Finds by shared character pairs, and answers with the best passage's first sentence.
 
     These questions do something else: `fail`, `crash`, `loading`, `endless`, `stopped?` (how often
-    a stream was closed early), `history`, `unsupported`.
+    a stream was closed early), `history`, `unsupported`, `cite ...` (see CITE).
     """
 
     def __init__(self, catalog: Catalog, pace_seconds: float = 0.02) -> None:
@@ -149,12 +153,14 @@ class ScriptedFootnote:
         if question == "hostile":
             yield from ("\n\n".join(PAYLOADS), _cite(passages[0], PAYLOADS[0]))
             return
-        first = _cite(passages[0], FAULT_QUOTE if question == FAULT_QUESTION else "")
+        asked = question[len(CITE) :] if question.startswith(CITE) else ""
+        first = _cite(passages[0], FAULT_QUOTE if question == FAULT_QUESTION else asked)
         yield from re.findall(r"\S+\s*|\s+", " ".join(first.quote.split()))
         yield first
         if question == "unsupported":
             yield " Pigs can fly"
             yield _cite(passages[1], "", supported=False)
+            yield "\n\nAll is well. Nobody has ever seen one.[?]"
         yield TRAPS
 
     def _search(self, question: str) -> tuple[Passage, ...]:
@@ -167,6 +173,8 @@ class ScriptedFootnote:
         chunks.sort(key=lambda c: -_share(wanted, _pairs(c.text)))
         if question == "hostile":
             chunks.sort(key=lambda c: "__pwned" not in c.text)
+        if question.startswith(CITE):
+            chunks.sort(key=lambda c: question[len(CITE) :] not in c.text)
         if question == FAULT_QUESTION:
             chunks.sort(key=lambda c: FAULT_QUOTE not in c.text)
         return tuple(

@@ -19,8 +19,10 @@ from rag.chat.sources import SNIPPET_CHARACTERS, answered_props, found_props, sn
 from rag.chat.stream import iterate_in_thread
 from rag.chat.texts import WORDS, error_text, language_of, starters
 from rag.errors import GenerationError
+from rag.fault_texts import explain_unsourced
 from rag.order_notes import with_order_notes
 from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage, StoredDocument
+from rag.viewer_words import UNSOURCED_PATH
 
 
 def escape(*pieces: str) -> str:
@@ -74,19 +76,20 @@ def test_an_address_of_the_sources_stays() -> None:
 
 
 ALPHABET = st.sampled_from(
-    [*"ab:`~[]()!<>&#*_\\ \n", "```", "![a](http://x.example/y)", "<b>", "`", "www.a.b"]
+    [*"ab:`~[]()?!<>&#*_\\ \n", "[?]", "```", "![a](http://x.example/y)", "<b>", "`", "www.a.b"]
 )
 
 
 @given(st.lists(ALPHABET).map("".join))
 def test_no_link_image_or_html_gets_through(text: str) -> None:
     markdown = MarkdownIt("commonmark", {"html": True})
-    kinds = {
-        token.type
+    tokens = [
+        token
         for block in markdown.parse(escape(text))
         for token in [block, *(block.children or [])]
-    }
-    assert not kinds & {"link_open", "image", "html_inline", "html_block"}
+    ]
+    assert not {token.type for token in tokens} & {"image", "html_inline", "html_block"}
+    assert {t.attrs["href"] for t in tokens if t.type == "link_open"} <= {UNSOURCED_PATH}
 
 
 @given(st.lists(st.sampled_from([*"ab:`~[]()!<>&#*_\\\\", "![a](", "<b>"])).map("".join))
@@ -119,6 +122,15 @@ def test_citations_become_links() -> None:
     doubted = escaper.cite(citation(2, supported=False), "/v", "doubtful")
     assert doubted == '[\\[2?\\]](/v "doubtful")'
     assert escaper.feed("```\n") == "\\`\\`\\`\n"  # not at the start of a line
+
+
+def test_what_no_source_bears_out_is_a_link_that_says_so() -> None:
+    escaper = MarkdownEscaper("zh")
+    assert escaper.feed("好。[") == "好。"  # it may yet be the mark
+    shown = escaper.feed("?] [?")
+    assert shown == f'[\\[?\\]]({UNSOURCED_PATH} "{explain_unsourced("zh")}") '
+    assert escaper.finish() == "\\[?"
+    assert escape("```\n[?]\n```\n`[?]`") == "```\n[?]\n```\n`[?]`"
 
 
 def test_a_label_in_a_code_block_stays_text() -> None:

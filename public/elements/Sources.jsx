@@ -1,6 +1,11 @@
-// The sources under an answer: all as soon as they are found, then the cited ones first.
+// The sources under an answer: all as soon as they are found, then the cited ones first, with how
+// their check came out and a way to copy the answer together with them.
+import { useState } from 'react'
+
 export default function Sources() {
   const { sources = [], words = {}, state, read = "", notes = [], computation } = props
+  const { copy = "", checked = "", holds = true } = props
+  const [told, setTold] = useState("")
 
   const card = (source) => (
     <a
@@ -8,7 +13,6 @@ export default function Sources() {
       href={source.url}
       target="_blank"
       rel="noopener"
-      title={source.title}
       data-testid={`source-${source.number}`}
       className={`fn-source ${source.cited ? "fn-cited" : ""} ${source.supported ? "" : "fn-doubt"}`}
     >
@@ -22,12 +26,31 @@ export default function Sources() {
     </a>
   )
 
+  async function copyAnswer() {
+    const done = await write(copy)
+    setTold(done ? words.copied : words.copy_failed)
+    setTimeout(() => setTold(""), 2500)
+  }
+
   const cited = sources.filter((source) => source.cited)
   const others = sources.filter((source) => !source.cited)
   const heading = { found: words.found, answered: words.sources, closest: words.closest }[state]
 
   return (
     <section className="fn-sources" data-testid="sources" data-state={state} aria-label={heading}>
+      {copy ? (
+        <div className="fn-tools">
+          {checked ? (
+            <span className={holds ? "fn-holds" : "fn-fails"} data-testid="checked">
+              <span aria-hidden="true">{holds ? "✓" : "⚠"}</span> {checked}
+            </span>
+          ) : null}
+          <button type="button" className="fn-copy" data-testid="copy-answer" onClick={copyAnswer}>
+            {told || words.copy}
+          </button>
+          <span className="sr-only" role="status">{told}</span>
+        </div>
+      ) : null}
       {sources.length > 0 ? (
         <h3 className="fn-heading">{heading} · {state === "answered" ? cited.length : sources.length}</h3>
       ) : null}
@@ -50,4 +73,21 @@ export default function Sources() {
       ) : null}
     </section>
   )
+}
+
+// The clipboard proper exists over TLS and on loopback alone; elsewhere a selected text is copied.
+async function write(text) {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    const area = document.createElement("textarea")
+    area.value = text
+    area.className = "sr-only"
+    document.body.append(area)
+    area.select()
+    const done = document.execCommand("copy")
+    area.remove()
+    return done
+  }
 }

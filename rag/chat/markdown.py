@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from rag.citations import UNCITED
+from rag.fault_texts import explain_unsourced
 from rag.types import Citation
+from rag.viewer_words import UNSOURCED_PATH
 
 _FENCE = re.compile(r"(`{3,})([^`\n]*)\n")
 _RUN = re.compile(r"`+")
@@ -26,9 +29,13 @@ MAX_INLINE_CODE = 300  # characters; a backtick with no partner nearby is just a
 
 
 class MarkdownEscaper:
-    """Takes the answer's text in pieces; what cannot be judged yet is held back."""
+    """Takes the answer's text in pieces; what cannot be judged yet is held back.
 
-    def __init__(self) -> None:
+    `[?]` becomes a link that says in `language` what it means.
+    """
+
+    def __init__(self, language: str = "en") -> None:
+        self._unsourced = _link(UNCITED, UNSOURCED_PATH, explain_unsourced(language))
         self._held = ""
         self._fence = 0  # how many backticks opened the code block we are in
         self._at_line_start = True
@@ -52,10 +59,9 @@ class MarkdownEscaper:
         """The citation's label as a link; `doubt` is the title of one that is not supported."""
         before = self.finish()
         self._at_line_start = False
-        label = citation.label.replace("[", "\\[").replace("]", "\\]")
-        told = doubt.replace("\\", "").replace('"', "'")
-        title = "" if citation.supported else f' "{told}"'
-        return before + (citation.label if self._fence else f"[{label}]({url}{title})")
+        if self._fence:
+            return before + citation.label
+        return before + _link(citation.label, url, "" if citation.supported else doubt)
 
     def _drain(self, *, final: bool) -> str:
         done: list[str] = []
@@ -89,6 +95,10 @@ class MarkdownEscaper:
             return step
         if sign in ":&" and not following and not final:
             return None
+        if sign == "[" and UNCITED.startswith(self._held) and self._held != UNCITED and not final:
+            return None
+        if self._held.startswith(UNCITED):
+            return len(UNCITED), self._unsourced
         if sign == "~" and self._at_line_start:
             return 1, "\\~"
         opens_directive = sign == ":" and (following.isalpha() or following in (":", "_"))
@@ -130,3 +140,9 @@ class MarkdownEscaper:
 
 def _is_address(shown: str) -> bool:
     return _ADDRESS.match(shown, shown.find("`") + 1) is not None
+
+
+def _link(label: str, url: str, title: str) -> str:
+    label = label.replace("[", "\\[").replace("]", "\\]")
+    told = title.replace("\\", "").replace('"', "'")
+    return f'[{label}]({url} "{told}")' if told else f"[{label}]({url})"

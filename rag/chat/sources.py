@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from rag.chat.footnotes import checked_line, one_line, with_footnotes
 from rag.chat.texts import WORDS
 from rag.fault_texts import explain
 from rag.order_notes import order_notes
 from rag.pack_words import packing_line
 from rag.types import Answer, Citation, Computation, PackReport, Passage
+from rag.viewer_words import heading_words, page_words
 
 SNIPPET_CHARACTERS = 180
+_BULLET = re.compile(r"^[-*•] ")
+
+_WORDS = {
+    "en": {
+        "copy": "Copy with citations",
+        "copied": "Copied",
+        "copy_failed": "The browser did not let this page copy.",
+    },
+    "zh": {
+        "copy": "复制（含引用）",
+        "copied": "已复制",
+        "copy_failed": "浏览器不允许本页复制。",
+    },
+}
 
 
-def view_url(document_id: int, start: int, end: int) -> str:
-    """The address of a span in the viewer; the page opens at it."""
-    return f"/view/{document_id}?start={start}&end={end}#cite"
+def view_url(document_id: int, start: int, end: int, *, doubt: bool = False) -> str:
+    """The address of a span in the viewer; the page opens at it, and tells of a doubt."""
+    return f"/view/{document_id}?start={start}&end={end}{'&doubt=1' if doubt else ''}#cite"
 
 
 def citation_url(citation: Citation) -> str:
-    return view_url(citation.document_id, citation.start, citation.end)
+    """Where a marker leads. All that its looks and its card need is in this address."""
+    doubt = not citation.supported
+    return view_url(citation.document_id, citation.start, citation.end, doubt=doubt)
 
 
 def found_props(
@@ -38,6 +57,9 @@ def answered_props(answer: Answer, language: str) -> dict[str, Any]:
         cited.setdefault(citation.marker, citation)
     state = "answered" if cited and not answer.abstained else "closest"
     props = _props(state, answer.passages, cited, language, answer.packing)
+    if answer.text.strip():
+        checked, holds = checked_line(answer, language)
+        props |= {"copy": with_footnotes(answer, language), "checked": checked, "holds": holds}
     if answer.computation:
         props["computation"] = _computation(answer.computation, WORDS[language])
     return props
@@ -62,7 +84,8 @@ def _props(
         "state": state,
         "read": packing_line(packing, language) if packing else "",
         "notes": order_notes(passages, language),
-        "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")},
+        "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")}
+        | _WORDS[language],
         "sources": [_source(passage, cited.get(passage.number), language) for passage in passages],
     }
 
@@ -70,21 +93,26 @@ def _props(
 def _source(passage: Passage, citation: Citation | None, language: str) -> dict[str, Any]:
     spot: Passage | Citation = citation or passage
     pages = spot.pages if isinstance(spot, Passage) else spot.page
-    page = WORDS[language]["page"].format(page=pages) if pages else ""
+    page = page_words(PurePath(passage.path).suffix, pages, language) if pages else ""
+    heading = heading_words(passage.headings, passage.title, language)
     return {
         "number": passage.number,
         "title": passage.title,
         "file": PurePath(passage.path).name,
-        "where": " · ".join(filter(None, (page, passage.heading))),
+        "where": " · ".join(filter(None, (page, heading))),
         "snippet": snippet(citation.quote if citation else passage.text),
-        "url": view_url(passage.document_id, spot.start, spot.end),
+        "url": citation_url(citation) if citation else view_url(*_span(passage)),
         "cited": citation is not None,
         "supported": citation is None or citation.supported,
         "doubt": explain(citation, language) if citation else "",
     }
 
 
+def _span(passage: Passage) -> tuple[int, int, int]:
+    return passage.document_id, passage.start, passage.end
+
+
 def snippet(text: str) -> str:
     """The start of a text on one line."""
-    line = " ".join(text.split())
+    line = _BULLET.sub("", one_line(text))
     return line if len(line) <= SNIPPET_CHARACTERS else line[: SNIPPET_CHARACTERS - 1] + "…"
