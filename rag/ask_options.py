@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rag.generate.stopping import Stopper
 from rag.scopes import Scope
 from rag.types import Answer
 from rag.where import Mode, Where
@@ -18,6 +19,9 @@ class AskOptions:
     its sources, and "this document" is the one that it cites.
 
     With `general` the model adds what it knows where the documents do not answer, marked so.
+    `language` is the code of the answer's; "" is the question's, and what the conversation wishes
+    for counts before both. `top_k` and `temperature` are as configured where they are None.
+    `stopper` stops the model from another thread.
     """
 
     mode: Mode = "hybrid"
@@ -25,6 +29,10 @@ class AskOptions:
     scope: Scope = "auto"
     previous: Answer | None = None
     general: bool = False
+    top_k: int | None = None
+    temperature: float | None = None
+    language: str = ""
+    stopper: Stopper | None = None
 
 
 USUAL = AskOptions()
