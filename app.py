@@ -27,6 +27,7 @@ GRACE_SECONDS = 60.0  # for a lost connection to come back before its answer is 
 
 _leaving: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
 _starters = StarterCache()
+_kept: dict[str, Choices] = {}  # by person
 
 
 @cl.on_chat_start
@@ -46,8 +47,9 @@ async def offer_settings(choices: Choices) -> None:
 
 @cl.on_settings_update
 async def choose(values: dict[str, Any]) -> None:
-    """Take over what was set."""
-    cl.user_session.set(CHOICES, _choices().changed(values))
+    """Take over what was set, for new conversations of the same person, too."""
+    choices = _kept[_person()] = _choices().changed(values)
+    cl.user_session.set(CHOICES, choices)
 
 
 @cl.on_message
@@ -137,7 +139,7 @@ async def _show_again() -> None:
 
 def _choices() -> Choices:
     """What is chosen in this session, else what is configured."""
-    chosen: Choices | None = cl.user_session.get(CHOICES)
+    chosen: Choices | None = cl.user_session.get(CHOICES) or _kept.get(_person())
     if chosen is not None:
         return chosen
     settings = web.current_service().settings
@@ -146,6 +148,12 @@ def _choices() -> Choices:
         temperature=settings.temperature,
         general=settings.general_knowledge,
     )
+
+
+def _person() -> str:
+    """Who asks; "" where nobody signs in: then it is one person's own machine."""
+    user = context.session.user
+    return user.identifier if user else ""
 
 
 def _page_language() -> str:

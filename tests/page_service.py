@@ -275,9 +275,16 @@ class ScriptedService:
 
     passwords: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, pace_seconds: float = 0.02, *, hostile: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pace_seconds: float = 0.02,
+        *,
+        hostile: bool = False,
+        empty: bool = False,
+    ) -> None:
         self.catalog = Catalog(folder / "catalog.sqlite")
-        fill_catalog(self.catalog, REPOSITORY / "data")
+        fill_catalog(self.catalog, REPOSITORY / "data", () if empty else FILES)
         if hostile:
             (folder / "pond.txt").write_text("\n\n".join(PAYLOADS), "utf-8")
             fill_catalog(self.catalog, folder, ["pond.txt"], title=HOSTILE_TITLE)
@@ -310,9 +317,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
     parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
+    parser.add_argument("--empty", action="store_true", help="without any document")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile))
+        options = {"hostile": arguments.hostile, "empty": arguments.empty}
+        app = create_app(ScriptedService(Path(folder), arguments.pace, **options))
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
         bound.listen()  # who reads the address below may call at once
