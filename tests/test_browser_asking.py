@@ -8,6 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,6 @@ from browser_page import (
     page,
     scripted,
     serve,
-    sync_api,
 )
 from page_service import FAULT_QUESTION
 
@@ -146,8 +146,9 @@ def test_an_error_says_what_to_do_and_can_be_tried_again(page: Any) -> None:
     ask(page, "fail")
     told = page.get_by_text("Set a smaller max_model_len. Search still works")
     told.wait_for()
+    step = page.locator(f"{ANSWERS} [id^=step-]").last.get_attribute("id")
     page.locator(AGAIN).click()
-    sync_api.expect(page.locator(AGAIN)).to_be_hidden()
+    page.locator(f"#{step}").wait_for(state="detached")
     told.wait_for()
     page.locator("#chat-submit").wait_for()
     assert told.count() == 1
@@ -224,8 +225,8 @@ def test_an_answer_goes_on_over_a_broken_network(browser: Any, cable: Cable) -> 
         page.get_by_text("word39").wait_for()
         page.locator("#chat-submit").wait_for()
         page.locator(ANSWERED).wait_for()
-        content = page.locator(".message-content").last.locator("p").first.inner_text()
-        assert content.split() == [f"word{n}" for n in range(40)]
+        content = page.locator(".message-content").last.inner_text()
+        assert re.findall(r"word\d+", content) == [f"word{n}" for n in range(40)]
         ask(page, "history")
         page.get_by_text("user=slow").wait_for()
 
@@ -259,4 +260,5 @@ def test_a_question_while_another_is_answered_takes_its_turn(address: str) -> No
         assert int(after.split("=")[1].split()[0]) == int(before.split("=")[1].split()[0]) + 1
         await client.disconnect()
 
-    asyncio.run(converse())
+    with ThreadPoolExecutor(1) as pool:  # the browser has a loop in this thread
+        pool.submit(asyncio.run, converse()).result()

@@ -69,9 +69,9 @@ _TEMPLATES = {
     },
 }
 _NUMBERING = re.compile(
-    r"^(?:(?:chapter|section|part|appendix)\s+)?(?:[\dA-Z]{1,3}(?:\.\d+)*[.)、:：]?|"
-    r"第?[一二三四五六七八九十百\d]+[章节条部分、.．)）]+|[（(][一二三四五六七八九十\d]+[)）])\s*",
-    re.IGNORECASE,
+    r"^(?:(?i:chapter|section|part|appendix)\s+)?(?:\d+(?:\.\d+)*[.)、:：]?(?=\D)|[A-Z][.)、:：]|"
+    r"第[一二三四五六七八九十百\d]+[章节条部分]+|[一二三四五六七八九十百]+[、.．)）]|"
+    r"[（(][一二三四五六七八九十\d]+[)）])\s*"
 )
 _EMPTY_HEADING = re.compile(
     r"(?:table of )?contents?|introduction|overview|general|preface|foreword|summary|appendix.*|"
