@@ -7,8 +7,8 @@ from rag.errors import FootnoteError, GenerationError, IndexStateError, ModelErr
 
 _WORDS = {
     "en": {
-        "nothing": "Nothing is indexed yet. In a terminal: `footnote index FOLDER`; what stands"
-        " in the folder can then be asked about at once.",
+        "nothing": "Nothing is indexed yet. Start the page with the folder of your documents:"
+        " `footnote chat --docs FOLDER`.",
         "reading": "No document is ready yet; they are being read now ({indexing}). Ask again"
         " shortly.",
         "lost": "Stopped: the connection was lost for too long. Ask again.",
@@ -17,8 +17,8 @@ _WORDS = {
         "answer": "Answer this",
     },
     "zh": {
-        "nothing": "还没有任何索引。请在终端运行 `footnote index 文件夹`，"
-        "之后即可就其中的文档提问。",
+        "nothing": "还没有任何索引。请用文档所在的文件夹启动本页："
+        "`footnote chat --docs 文件夹`。",
         "reading": "文档尚未就绪，正在读取（{indexing}）。请稍后再问。",
         "lost": "已停止：连接中断太久。请重新提问。",
         "again": "重试",
