@@ -4,156 +4,103 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing, suppress
+from contextlib import suppress
+from typing import Any
 
 import chainlit as cl
 from chainlit.context import context
 
-from rag import web, web_chainlit
-from rag.ask_options import AskOptions
-from rag.chat.markdown import MarkdownEscaper
-from rag.chat.notes import notes_markdown
-from rag.chat.sources import answered_props, citation_url, found_props
-from rag.chat.stream import iterate_in_thread
-from rag.chat.texts import WORDS, error_text, language_of, starters
-from rag.fault_texts import explain
-from rag.injection import as_shown
-from rag.types import (
-    Answer,
-    AnswerFinished,
-    AnswerText,
-    CitationFound,
-    Message,
-    Progress,
-    SourcesFound,
-)
+from rag import web
+from rag.chat import socket
+from rag.chat.choices import ANSWER, SEARCH, Choices
+from rag.chat.faults import empty_text, error_text
+from rag.chat.memory import Memory
+from rag.chat.panel import TASK, panel, task_switch
+from rag.chat.reply import AGAIN, Reply
+from rag.chat.starters import StarterCache
+from rag.chat.texts import WORDS, language_of
 
 log = logging.getLogger(__name__)
 
-HISTORY = "history"
-PREVIOUS = "previous"  # the last answer, if it was finished
-MAX_HISTORY = 20  # messages; the packer takes of them what fits
-STATE_SECONDS = 1.0  # between looks at what the service is busy with
-GRACE_SECONDS = 15.0  # for a lost connection to come back before its answer is stopped
+MEMORY, CHOICES, REPLY = "memory", "choices", "reply"  # of a session
+GRACE_SECONDS = 60.0  # for a lost connection to come back before its answer is stopped
 
-web_chainlit.quiet_stop()
+_leaving: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+_starters = StarterCache()
+_kept: dict[str, Choices] = {}  # by person
 
 
-class Reply:
-    """One answer on its way to the page: a message, and its sources below."""
+@cl.on_chat_start
+async def begin() -> None:
+    """Offer the settings and the switch; what someone chose before stays chosen."""
+    await offer_settings(_choices())
 
-    def __init__(self, question: str) -> None:
-        self.question = question
-        self.language = language_of(question)
-        self.words = WORDS[self.language]
-        self.message = cl.Message(content="")
-        self.answer: Answer | None = None
-        self.plain = ""  # the answer as the next turn's history has it
-        self._escaper = MarkdownEscaper(self.language)
-        self._sources: cl.CustomElement | None = None
-        self._begun = False
 
-    async def run(self, history: list[Message], previous: Answer | None) -> None:
-        """Ask and show, until the answer is finished or this task is cancelled."""
-        options = AskOptions(previous=previous)
-        service = web.current_service()
-        await self.message.send()
-        waiting = asyncio.create_task(self._show_state(service))
-        events = iterate_in_thread(lambda: service.footnote.stream(self.question, history, options))
-        try:
-            async with aclosing(events):
-                async for event in events:
-                    waiting.cancel()
-                    await self._show(event)
-        except asyncio.CancelledError:
-            await self._add(self._escaper.finish())
-            self.message.content += ("\n\n" if self._begun else "") + f"*{self.words['stopped']}*"
-            raise
-        finally:
-            waiting.cancel()
-            await self.message.update()
+async def offer_settings(choices: Choices) -> None:
+    """Send settings and switch; on a page that resumes a conversation they must be sent again."""
+    language = _page_language()
+    cl.user_session.set(CHOICES, choices)
+    model = str((await asyncio.to_thread(web.current_service().status)).get("generator") or "")
+    await panel(choices, model or WORDS[language]["no_model"], language).send()
+    await context.emitter.set_modes([task_switch(language)])
 
-    async def abandon(self) -> None:
-        """Leave what was shown, or nothing where nothing was, before an error is told."""
-        if self._begun:
-            return
-        self.message.content = ""
-        await (self.message.update() if self._sources else self.message.remove())
 
-    async def _show(self, event: object) -> None:
-        match event:
-            case SourcesFound(passages=passages, packing=packing):
-                self._escaper.know(as_shown(passage.text) for passage in passages)
-                await self._set_line(self.words["reading"])
-                await self._set_sources(found_props(passages, self.language, packing))
-            case Progress(text=text):
-                await self._set_line(f"{text} …")
-            case AnswerText(text=text):
-                self.plain += text
-                await self._add(self._escaper.feed(text))
-            case CitationFound(citation=citation):
-                self.plain += citation.label
-                url = citation_url(citation)
-                await self._add(self._escaper.cite(citation, url, explain(citation, self.language)))
-            case AnswerFinished(answer=answer):
-                self.plain, self.answer = answer.text, answer
-                await self._add(self._escaper.finish())
-                await self._add(notes_markdown(answer))
-                await self._set_sources(answered_props(answer, self.language))
-
-    async def _add(self, markdown: str) -> None:
-        if not markdown:
-            return
-        if not self._begun:
-            self._begun = True
-            self.message.content = ""
-        await self.message.stream_token(markdown)
-
-    async def _set_line(self, line: str) -> None:
-        """What is going on, in place of an answer that has not begun."""
-        self.message.content = f"*{line}*"
-        await self.message.update()
-
-    async def _set_sources(self, props: dict[str, object]) -> None:
-        if not props["sources"] and "computation" not in props:
-            return
-        if self._sources is None:
-            self._sources = cl.CustomElement(name="Sources", props=props, display="inline")
-        self._sources.props = props
-        await self._sources.send(for_id=self.message.id)
-
-    async def _show_state(self, service: web.Service) -> None:
-        """While models load, say so instead of showing nothing."""
-        shown = ""
-        while True:
-            state = service.state()
-            if state not in (shown, "ready"):
-                shown = state
-                await self._set_line(f"{self.words['unready']} {state}")
-            await asyncio.sleep(STATE_SECONDS)
+@cl.on_settings_update
+async def choose(values: dict[str, Any]) -> None:
+    """Take over what was set, for new conversations of the same person, too."""
+    choices = _kept[_person()] = _choices().changed(values)
+    cl.user_session.set(CHOICES, choices)
 
 
 @cl.on_message
-async def answer(message: cl.Message) -> None:
-    """Answer a question; whatever fails, the page says so."""
+async def ask(message: cl.Message) -> None:
+    """Answer a question, or list what is found."""
+    await answer(message, (message.modes or {}).get(TASK, ANSWER))
+
+
+@cl.action_callback(AGAIN)
+async def ask_again(action: cl.Action) -> None:
+    """Answer a question once more: what came after it goes."""
+    asked = socket.find_question(str(action.payload.get("message_id")))
+    if asked is not None:
+        await socket.ask_again(context.session, asked, lambda: answer(asked, ANSWER, again=True))
+
+
+async def answer(message: cl.Message, task: str, *, again: bool = False) -> None:
+    """Show the answer to a question; whatever fails, the page says so."""
     question = message.content.strip()
     language = language_of(question)
     if not question:
         await cl.Message(content=WORDS[language]["empty"]).send()
         return
-    history: list[Message] = cl.user_session.get(HISTORY) or []
-    reply = Reply(question)
+    memory: Memory = cl.user_session.get(MEMORY) or Memory()
+    cl.user_session.set(MEMORY, memory)
+    memory.cut(message.id)  # it may be asked anew, in other words
+    if before := cl.user_session.get(REPLY):
+        await before.withdraw()
+    service = web.current_service()
+    if service.state() == "ready" and not service.catalog.counts()["documents"]:
+        await cl.ErrorMessage(content=empty_text(service.indexing, language)).send()
+        return
+    reply = Reply(question, message.id)
+    cl.user_session.set(REPLY, reply)
+    options = _choices().options(memory.previous, again=again)
     try:
-        await reply.run(history, cl.user_session.get(PREVIOUS))
+        if task == SEARCH:
+            await reply.search(service, options)
+            await reply.offer_again("answer")
+        else:
+            await reply.run(service, memory.history(), options)
+            await reply.offer_again()
+    except asyncio.CancelledError:
+        await reply.offer_again()
+        raise
     except Exception as error:
         log.exception("no answer to a question")
         await reply.abandon()
-        await cl.ErrorMessage(content=error_text(error, language)).send()
+        await reply.fail(error_text(error, language))
     finally:
-        if reply.plain:
-            turn = [Message("user", question), Message("assistant", reply.plain)]
-            cl.user_session.set(HISTORY, [*history, *turn][-MAX_HISTORY:])
-            cl.user_session.set(PREVIOUS, reply.answer)
+        memory.add(reply.turn())
 
 
 @cl.on_chat_end
@@ -161,30 +108,58 @@ async def leave() -> None:
     """Stop the answer of someone who left; a connection that was only lost may come back."""
     session = context.session
     socket_id = session.socket_id
+    reply: Reply | None = cl.user_session.get(REPLY)
 
     async def stop_unless_back() -> None:
         if not session.to_clear:
             await asyncio.sleep(GRACE_SECONDS)
         if session.socket_id == socket_id and session.current_task:
+            if reply is not None:
+                reply.is_lost = True
             session.current_task.cancel()
 
     _leaving.add(task := asyncio.create_task(stop_unless_back()))
     task.add_done_callback(_leaving.discard)
 
 
-_leaving: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
-
-
 @cl.set_starters
 async def offer_starters(user: cl.User | None, language: str | None) -> list[cl.Starter]:
     """Questions for an empty page."""
     with suppress(Exception):  # the page works without them
-        documents = await asyncio.to_thread(web.current_service().catalog.documents)
-        return [
-            cl.Starter(label=s.label, message=s.question) for s in starters(documents, language)
-        ]
+        catalog = web.current_service().catalog
+        questions = await asyncio.to_thread(_starters.questions, catalog, language)
+        return [cl.Starter(label=one.label, message=one.question) for one in questions]
     return []
 
 
+async def _show_again() -> None:
+    if reply := cl.user_session.get(REPLY):
+        await reply.show_again()
+
+
+def _choices() -> Choices:
+    """What is chosen in this session, else what is configured."""
+    chosen: Choices | None = cl.user_session.get(CHOICES) or _kept.get(_person())
+    if chosen is not None:
+        return chosen
+    settings = web.current_service().settings
+    return Choices(
+        top_k=settings.top_k,
+        temperature=settings.temperature,
+        general=settings.general_knowledge,
+    )
+
+
+def _person() -> str:
+    """Who asks; "" where nobody signs in: then it is one person's own machine."""
+    user = context.session.user
+    return user.identifier if user else ""
+
+
+def _page_language() -> str:
+    return "zh" if context.session.language.lower().startswith("zh") else "en"
+
+
+socket.install(_show_again)
 if not web.has_service():  # started as `chainlit run app.py`
     web.open_in_chainlit()

@@ -47,6 +47,7 @@ class AnswerRun:
         self.signals: Signals | None = None
         self._disagreements: tuple[Disagreement, ...] = ()
         self._packing: PackReport | None = None
+        self.temperature: float | None = None  # None: as configured
         self.allows_general = False  # that the model adds what it knows to a refusal
         self.general = ""  # what is not from the documents
         self.abstained = False

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rag.generate.stopping import Stopper
 from rag.scopes import Scope
 from rag.types import Answer
 from rag.where import Mode, Where
@@ -23,6 +24,9 @@ class AskOptions:
 
     With a JSON `schema` the answer is JSON that it allows, each value looked up in the sources;
     `general`, and what is said of tasks over whole documents, do not count then.
+    `language` is the code of the answer's; "" is the question's, and what the conversation wishes
+    for counts before both. `top_k` and `temperature` are as configured where they are None.
+    `stopper` stops the model from another thread.
     """
 
     mode: Mode = "hybrid"
@@ -31,6 +35,10 @@ class AskOptions:
     previous: Answer | None = None
     general: bool = False
     schema: Mapping[str, Any] | None = None
+    top_k: int | None = None
+    temperature: float | None = None
+    language: str = ""
+    stopper: Stopper | None = None
 
 
 USUAL = AskOptions()

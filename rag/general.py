@@ -20,9 +20,9 @@ _MARK = re.compile(r"[ \t]*[\[【［][\d\s,，、;；和&?]+[\]】］]")
 _OPEN = re.compile(r"[ \t]*[\[【［][\d\s,，、;；和&?]*$|[ \t]+$")
 
 
-def build_general(question: str) -> list[Message]:
+def build_general(question: str, language: str = "") -> list[Message]:
     """The prompt: no source is in it, so that none is cited."""
-    language = language_name(detect_language(question))
+    language = language_name(language or detect_language(question))
     return [Message("system", SYSTEM), Message("user", f"{question}\n(Answer in {language}.)")]
 
 

@@ -135,13 +135,19 @@ def leans_on_history(question: str) -> bool:
 
 def has_telling_words(question: str) -> bool:
     """Whether a question names anything of its own, as "And the next one?" does not."""
+    words = telling_words(question)
+    return len("".join(words)) > 1 if re.search(f"[{UNSPACED}]", question) else bool(words)
+
+
+def telling_words(question: str) -> list[str]:
+    """The words that say something by themselves; of unspaced scripts, runs of characters."""
     text = unicodedata.normalize("NFKC", question)
     if re.search(f"[{UNSPACED}]", text):
-        return len(_HAN_EMPTY.sub("", _HAN_PRONOUN.sub("", _HAN_OPENING.sub("", text)))) > 1
+        return _HAN_EMPTY.sub(" ", _HAN_PRONOUN.sub(" ", _HAN_OPENING.sub(" ", text))).split()
     language = detect_language(text)
     empty = _set(_EMPTY, language) | _set(_PRONOUNS, language, "|")
     words = _WORD.findall(_POINTERS.sub(" ", text) if language == "en" else text)
-    return any(word.casefold() not in empty for word in words)
+    return [word for word in words if word.casefold() not in empty]
 
 
 def _leans_in_words(text: str, language: str) -> bool:

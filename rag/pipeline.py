@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 
 from rag.answer_run import AnswerRun
@@ -12,6 +13,7 @@ from rag.conversation import go_on, is_covered, put_question
 from rag.encoder import Encoder
 from rag.federation import Federation
 from rag.generate import Generator
+from rag.generate.stopping import StoppableGenerator, Stopper
 from rag.history import ShownHistory, show_history
 from rag.indexes import Indexes
 from rag.order_notes import with_order_notes
@@ -147,9 +149,24 @@ class Footnote:
         Closing the iterator stops the model. Raises GenerationError if the model fails, SchemaError
         if the JSON schema of the options cannot be used.
         """
+        return self._stoppable(options.stopper)._stream(question, history, options)
+
+    def _stoppable(self, stopper: Stopper | None) -> Footnote:
+        """This one for a single question, whose model stops with it."""
+        if stopper is None or self._generator is None:
+            return self
+        own = copy(self)
+        own._generator = StoppableGenerator(self._generator, stopper)
+        own._rewriter = own._generator if self._rewriter else None
+        return own
+
+    def _stream(
+        self, question: str, history: Sequence[Message], options: AskOptions
+    ) -> Iteration[AnswerEvent, None, None]:
         schema = None if options.schema is None else JsonSchema(options.schema)
-        run = AnswerRun(question, understand(question, history, self._rewriter))
+        run = AnswerRun(question, understand(question, history, self._rewriter, options.language))
         run.allows_general = options.general or self._general
+        run.temperature = options.temperature
         if schema is not None:
             yield from self._fill(run, history, options, schema)
         elif plan := self._plan(run.query, options):
@@ -175,6 +192,9 @@ class Footnote:
     @property
     def _name(self) -> str:
         return self._generator.name if self._generator else EXTRACTIVE
+
+    def _num_hits(self, options: AskOptions) -> int:
+        return self._top_k if options.top_k is None else options.top_k
 
     def _answer(
         self, run: AnswerRun, history: Sequence[Message], options: AskOptions
@@ -245,7 +265,7 @@ class Footnote:
         if query.is_about_answer:
             found = replace(before.found, query=query.alone, notes=query.notes, timings_ms={})
         else:
-            found = self._look_up(query, self._top_k, options.mode, options.where)
+            found = self._look_up(query, self._num_hits(options), options.mode, options.where)
             if not is_covered(found.hits, before.passages):
                 return []
         run.found(found, before.passages)
@@ -272,7 +292,7 @@ class Footnote:
         asked = put_question(query)
         asked = asked if schema is None else with_schema(asked, schema)
         for tries_left in reversed(range(MAX_TRIES)):
-            found = self._look_up(query, self._top_k, options.mode, options.where)
+            found = self._look_up(query, self._num_hits(options), options.mode, options.where)
             try:
                 return found, self._pack(asked, found, history, options.scope)
             except KeyError:

@@ -50,19 +50,24 @@ class Query:
 
 
 def understand(
-    question: str, history: Sequence[Message] = (), generator: Generator | None = None
+    question: str,
+    history: Sequence[Message] = (),
+    generator: Generator | None = None,
+    language: str = "",
 ) -> Query:
     """What to search for a question that comes after a conversation.
 
     The model is asked only if there is one and the question leans on what was said, but has words
-    of its own: of "And the next one?" the model makes no better search than the rules.
+    of its own: of "And the next one?" the model makes no better search than the rules. `language`
+    is the answer's where the conversation wishes for none.
     """
     wish = find_wish(question)
     topic = _topic(history)
+    wished = wish.language or lasting_language(history) or language
     if topic and wish.is_about_answer:
-        return _about_answer(wish, topic, history)
+        return _about_answer(wish, topic, history, wished)
     asked = question.strip() if wish.is_about_answer else wish.rest
-    language = wish.language or lasting_language(history) or _language_of(asked, topic)
+    language = wished or _language_of(asked, topic)
     if topic and wish.is_correction:
         return _corrected(wish, topic, language)
     if wish.is_correction:
@@ -80,9 +85,8 @@ def understand(
     return Query(asked, alone, texts, literals, language, (_searched_note(texts[0], language),))
 
 
-def _about_answer(wish: Wish, topic: str, history: Sequence[Message]) -> Query:
+def _about_answer(wish: Wish, topic: str, history: Sequence[Message], language: str) -> Query:
     """The question before once more; its answer says what else to look for."""
-    language = wish.language or lasting_language(history)
     if not language:  # "shorter" keeps the language of what it shortens, "translate" has none
         is_own = wish.form not in ("again", "short") and detect_language(wish.rest) != "en"
         language = detect_language(wish.rest) if is_own else _answered_language(history, topic)

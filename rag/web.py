@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from rag import web_chainlit
+from rag.ask_options import USUAL, AskOptions
 from rag.catalog import Catalog
+from rag.config import Settings
 from rag.errors import FootnoteError
-from rag.types import AnswerEvent, Message
+from rag.retriever import EVERYTHING
+from rag.types import AnswerEvent, Found, Message
 from rag.viewer import viewer_router
 from rag.web_guard import LOOPBACK_HOSTS, Guard
+from rag.where import Mode, Where
 
 BARE_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 
@@ -27,15 +31,20 @@ class Answering(Protocol):
     """What the page needs of the pipeline. Closing the generator stops the answer."""
 
     def stream(
-        self, question: str, history: Sequence[Message] = ()
+        self, question: str, history: Sequence[Message] = (), options: AskOptions = USUAL
     ) -> Generator[AnswerEvent, None, None]: ...
+    def find(
+        self, query: str, top_k: int = 10, *, mode: Mode = "hybrid", where: Where = EVERYTHING
+    ) -> Found: ...
 
 
 class Service(Protocol):
     """What the page needs of a running Footnote. `state` is one line, `ready` when it is.
 
-    `indexing` is how far the sync under way is.
+    `indexing` is how far the sync under way is; `status` names the language model as `generator`.
     """
+
+    settings: Settings
 
     @property
     def footnote(self) -> Answering: ...
@@ -48,6 +57,7 @@ class Service(Protocol):
     def start(self) -> None: ...
     def close(self) -> None: ...
     def state(self) -> str: ...
+    def status(self) -> dict[str, Any]: ...
 
 
 _current: Service | None = None

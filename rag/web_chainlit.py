@@ -108,18 +108,3 @@ def content_policy(html: str) -> str:
         " connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; object-src 'none';"
         " base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     )
-
-
-def quiet_stop() -> None:
-    """Stop an answer without Chainlit's own English message; the handler says it in its place."""
-    from chainlit.context import init_ws_context
-    from chainlit.server import sio
-    from chainlit.session import WebsocketSession
-
-    async def stop(sid: str) -> None:
-        if session := WebsocketSession.get(sid):
-            init_ws_context(session)
-            if session.current_task:
-                session.current_task.cancel()
-
-    sio.on("stop", stop)

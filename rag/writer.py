@@ -80,7 +80,7 @@ class Writer:
         self, run: AnswerRun, generator: Generator
     ) -> Iteration[AnswerEvent, None, None]:
         """What the model knows, after what the documents did not answer."""
-        messages = build_general(run.query.alone)
+        messages = build_general(run.query.alone, run.query.language)
         yield from run.add_general(until_repeated(self._generate(run, messages, generator)))
 
     def _first_attempt(
@@ -159,7 +159,7 @@ class Writer:
         generation = generator.generate(
             messages,
             max_tokens=self._max_answer_tokens,
-            temperature=self._temperature,
+            temperature=self._temperature if run.temperature is None else run.temperature,
             avoid=avoid,
         )
         try:

@@ -10,11 +10,13 @@ import re
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ sys.path.insert(0, str(REPOSITORY))
 from ingest.readers import read_document  # noqa: E402
 from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
+from rag.config import Settings  # noqa: E402
 from rag.errors import GenerationError  # noqa: E402
 from rag.types import (  # noqa: E402
     Answer,
@@ -33,7 +36,12 @@ from rag.types import (  # noqa: E402
     Chunk,
     Citation,
     CitationFound,
+    Found,
+    Hit,
+    LeftOut,
     Message,
+    PackedPassage,
+    PackReport,
     Passage,
     SourcesFound,
 )
@@ -94,11 +102,20 @@ def fill_catalog(
         )  # fmt: skip
 
 
+PACKING = PackReport(
+    "auto",
+    (PackedPassage(1, 212, "section"), PackedPassage(2, 180, "passage")),
+    (LeftOut(5, "/d/a.md", "A long one", "Part 2", 900, "it takes 900 tokens where 12 are left"),),
+    1, 0, 1432, 1100, 7680,
+)  # fmt: skip
+
+
 class ScriptedFootnote:
     """Finds by shared character pairs, and answers with the best passage's first sentence.
 
     These questions do something else: `fail`, `crash`, `loading`, `endless`, `stopped?` (how often
-    a stream was closed early), `history`, `unsupported`, `cite ...` (see CITE).
+    a stream was closed early), `history`, `unsupported`, `cite ...` (see CITE), `options`, `prompt`
+    (a model that reads a prompt without end), `slow` (40 words, 0.2 s each).
     """
 
     def __init__(self, catalog: Catalog, pace_seconds: float = 0.02) -> None:
@@ -117,14 +134,16 @@ class ScriptedFootnote:
             self.state = "loading the language model (12 s)"
             self._clock.wait(2)
             self.state = "ready"
-        passages = self._search(question)
-        yield SourcesFound(passages, ())
+        passages, found = self._search(question), self.find(question, NUM_PASSAGES)
+        yield SourcesFound(passages, found.hits, found, PACKING)
+        if question == "prompt":
+            self._read_prompt(options)
         if question == "fail":
             raise GenerationError("The model ran out of memory. Set a smaller max_model_len.")
         text, citations = "", []
         try:
-            for piece in self._pieces(question, history, passages):
-                self._clock.wait(self.pace)
+            for piece in self._pieces(question, history, passages, options):
+                self._clock.wait(0.2 if question == "slow" else self.pace)
                 if isinstance(piece, Citation):
                     citations.append(piece)
                     yield CitationFound(piece)
@@ -135,15 +154,53 @@ class ScriptedFootnote:
         except GeneratorExit:
             self.stopped += 1
             raise
-        answer = Answer(question, text, False, tuple(citations), passages, (), 0, 0, "scripted")
-        yield AnswerFinished(answer)
+        yield AnswerFinished(
+            Answer(
+                question, text, False, tuple(citations), passages, found.hits, 1432, 58, "scripted",
+                {"first_token": 800.0, "total": 2300.0}, found, packing=PACKING,
+            )
+        )  # fmt: skip
+
+    def find(self, query: str, top_k: int = 10, **narrowed: Any) -> Found:
+        started = time.perf_counter()
+        passages = self._search(query)[:top_k]
+        chunks = [
+            next(c for c in self.catalog.chunks_of(p.document_id) if c.start == p.start)
+            for p in passages
+        ]
+        hits = tuple(Hit(n, 9.0 / n, chunk) for n, chunk in enumerate(chunks, start=1))
+        spent = (time.perf_counter() - started) * 1000
+        return Found(hits, query, timings_ms={"encode": 6.0, "dense": 2.0, "total": spent})
+
+    def _read_prompt(self, options: AskOptions) -> None:
+        """Until it is closed from outside."""
+        assert options.stopper is not None
+        prompt = _Prompt()
+        options.stopper.hold(prompt)
+        prompt.closed.wait()
+        self.stopped += 1
+        raise GenerationError("closed")
 
     def _pieces(
-        self, question: str, history: Sequence[Message], passages: Sequence[Passage]
+        self,
+        question: str,
+        history: Sequence[Message],
+        passages: Sequence[Passage],
+        options: AskOptions,
     ) -> Generator[str | Citation, None, None]:
         if question == "endless":
             while True:
                 yield "word "
+        if question == "slow":
+            yield from (f"word{n} " for n in range(40))
+            return
+        if question == "options":
+            yield (
+                f"mode={options.mode} scope={options.scope} top_k={options.top_k} "
+                f"temperature={options.temperature} language={options.language or '-'} "
+                f"general={options.general}"
+            )
+            return
         if question == "stopped?":
             yield f"stopped={self.stopped}"
             return
@@ -185,6 +242,22 @@ class ScriptedFootnote:
         )
 
 
+class _Prompt:
+    """A generation that has not begun to write."""
+
+    prompt_tokens = completion_tokens = 0
+    finish_reason: str | None = None
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Generator[str, None, None]:
+        yield from ()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
 def _pairs(text: str) -> Counter[str]:
     letters = "".join(sign for sign in text.lower() if sign.isalnum())
     return Counter(a + b for a, b in pairwise(letters))
@@ -210,15 +283,23 @@ class ScriptedService:
 
     passwords: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, pace_seconds: float = 0.02, *, hostile: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pace_seconds: float = 0.02,
+        *,
+        hostile: bool = False,
+        empty: bool = False,
+    ) -> None:
         self.catalog = Catalog(folder / "catalog.sqlite")
-        fill_catalog(self.catalog, REPOSITORY / "data")
+        fill_catalog(self.catalog, REPOSITORY / "data", () if empty else FILES)
         if hostile:
             (folder / "pond.txt").write_text("\n\n".join(PAYLOADS), "utf-8")
             fill_catalog(self.catalog, folder, ["pond.txt"], title=HOSTILE_TITLE)
         self.footnote = ScriptedFootnote(self.catalog, pace_seconds)
         self.started = self.closed = False
         self.indexing: str | None = None
+        self.settings = Settings()
 
     def start(self) -> None:
         self.started = True
@@ -229,6 +310,9 @@ class ScriptedService:
 
     def state(self) -> str:
         return self.footnote.state
+
+    def status(self) -> dict[str, Any]:
+        return {"generator": "scripted"}
 
 
 def main() -> None:
@@ -241,9 +325,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
     parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
+    parser.add_argument("--empty", action="store_true", help="without any document")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile))
+        options = {"hostile": arguments.hostile, "empty": arguments.empty}
+        app = create_app(ScriptedService(Path(folder), arguments.pace, **options))
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
         bound.listen()  # who reads the address below may call at once

@@ -17,11 +17,11 @@ from rag.chat.markdown import MAX_INLINE_CODE, MarkdownEscaper
 from rag.chat.notes import notes_markdown
 from rag.chat.sources import SNIPPET_CHARACTERS, answered_props, found_props, snippet
 from rag.chat.stream import iterate_in_thread
-from rag.chat.texts import WORDS, error_text, language_of, starters
+from rag.chat.texts import WORDS, language_of
 from rag.errors import GenerationError
 from rag.fault_texts import explain_unsourced
 from rag.order_notes import with_order_notes
-from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage, StoredDocument
+from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage
 from rag.viewer_words import UNSOURCED_PATH
 
 
@@ -197,24 +197,6 @@ def test_both_languages_have_the_same_words() -> None:
     assert WORDS["en"].keys() == WORDS["zh"].keys()
     assert language_of("What is 苏州?") == "zh"
     assert language_of("What?") == "en"
-
-
-def stored(*paths: str) -> list[StoredDocument]:
-    return [StoredDocument(n, path, "t", "h", 1, 1) for n, path in enumerate(paths, start=1)]
-
-
-def test_starters_fit_what_is_indexed() -> None:
-    sample = stored("/d/x200-user-manual.pdf", "/d/差旅报销制度.md", "/d/employee-handbook.docx")
-    assert [len(starters(sample, language)) for language in ("en-US", "zh-CN", None)] == [4, 4, 4]
-    assert "E12" in starters(sample, "en-US")[0].question
-    assert "苏州" in starters(sample, "zh-CN")[0].question
-    assert "E12" not in starters(stored("/d/a.md"), "en-US")[0].question
-    assert starters([], "en-US") == starters(stored("/d/a.md"), "en-US")
-
-
-def test_only_our_own_errors_are_shown() -> None:
-    assert error_text(GenerationError("set x"), "en") == "set x"
-    assert "secret" not in error_text(RuntimeError("secret"), "en")
 
 
 def test_items_come_from_one_other_thread() -> None:

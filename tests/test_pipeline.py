@@ -10,6 +10,7 @@ from fakes import ScriptedGenerator, WordEncoder
 from ingest.sync import sync
 from rag.ask_options import AskOptions
 from rag.errors import GenerationError
+from rag.generate.stopping import STOPPED, Stopper
 from rag.indexes import Indexes
 from rag.machine import fast_dtype
 from rag.notices import doubt, general_mark
@@ -237,6 +238,49 @@ def test_sources_that_disagree_are_both_shown(tmp_path: Path) -> None:
     own, other = found.first.label, found.second.label
     assert own != other and (answer.text.count(own), answer.text.count(other)) == (2, 1)
     assert "The sources disagree" in answer.text and not answer.abstained
+
+
+class Recording(ScriptedGenerator):
+    """Keeps the temperature of each answer."""
+
+    def generate(self, messages: Any, **options: Any) -> Any:
+        self.temperatures = [*getattr(self, "temperatures", []), options.get("temperature")]
+        return super().generate(messages, **options)
+
+
+def test_an_asker_chooses_how_many_how_freely_and_in_which_language(indexes: Indexes) -> None:
+    generator = Recording("The warranty of the pump lasts two years [1].")
+    footnote = Footnote(indexes, WordEncoder(), generator, max_answer_tokens=100, temperature=0.2)
+    asked = "How long is the warranty of the pump? Where do cats sleep?"
+    usual = footnote.ask(asked)
+    assert len(usual.hits) == 2 and generator.temperatures[0] == 0.2
+    assert "(Answer in English" in generator.prompts[-1][-1].content
+    generator.temperatures.clear()
+    chosen = footnote.ask(asked, options=AskOptions(top_k=1, temperature=0.9, language="de"))
+    assert len(chosen.hits) == 1 and generator.temperatures[0] == 0.9
+    assert "(Answer in German" in generator.prompts[-1][-1].content
+    refused, _ = make(indexes, NOT_FOUND, "")
+    told = refused.ask("Who painted the ceiling?", options=AskOptions(language="zh"))
+    assert told.text == refusal("", "zh")
+    wished = refused.ask(
+        "Who painted the ceiling? In French, please.", options=AskOptions(language="zh")
+    )
+    assert wished.text == refusal("", "fr")  # what the question wishes for counts first
+
+
+def test_a_stopped_question_writes_no_more(indexes: Indexes) -> None:
+    footnote, generator = make(indexes, "The warranty of the pump lasts two years [1].")
+    stopper = Stopper()
+    events = footnote.stream(
+        "How long is the warranty of the pump?", options=AskOptions(stopper=stopper)
+    )
+    assert isinstance(next(events), SourcesFound)
+    assert isinstance(next(events), AnswerText)
+    stopper.stop()
+    assert generator.generations[0].is_closed
+    with pytest.raises(GenerationError, match=STOPPED):
+        list(events)
+    assert footnote.ask("How long is the warranty of the pump?").citations  # others go on
 
 
 GENERAL = AskOptions(general=True)

@@ -261,3 +261,23 @@ def test_whatever_breaks_every_asker_gets_the_whole_answer_or_an_error(
     assert all(engine.is_closed for engine in shop.engines)
     if not breaks:
         assert not shop.engines[0].written  # whoever left, left nothing behind
+
+
+def test_closing_wakes_who_waits_for_the_first_word() -> None:
+    aborted: list[VllmGeneration] = []
+    generation = VllmGeneration("x", 3, aborted.append)
+    taken: list[str] = []
+    has_begun = threading.Event()
+
+    def read() -> None:
+        for text in generation:
+            taken.append(text)
+            has_begun.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    generation.put(Delta("x", "a", 1, None))
+    assert has_begun.wait(PATIENCE_SECONDS)
+    generation.close()
+    reader.join(PATIENCE_SECONDS)
+    assert not reader.is_alive() and taken == ["a"] and aborted == [generation]

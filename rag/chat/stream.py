@@ -18,11 +18,12 @@ class _End:
 
 async def iterate_in_thread(
     start: Callable[[], Generator[Item, None, None]],
+    on_leave: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Item, None]:
     """The generator's items, taken by a thread of its own.
 
     Leaving early (`aclose`, cancellation) makes the thread close the generator once its current
-    `next()` returns. An error of the generator is raised here.
+    `next()` returns; `on_leave` may make it return. An error of the generator is raised here.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Item | _End] = asyncio.Queue()
@@ -55,3 +56,4 @@ async def iterate_in_thread(
             raise item.error
     finally:
         stopped.set()
+        on_leave()

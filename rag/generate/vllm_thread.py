@@ -69,11 +69,12 @@ class VllmGeneration:
                 yield item.text
 
     def close(self) -> None:
-        """Stop writing; harmless when it has ended."""
+        """Stop writing; harmless when it has ended. From any thread: who iterates is woken."""
         if not self._ended:
             self._ended = True
             self.finish_reason = "abort"
             self._abort(self)
+            self._deltas.put(Delta(self.request_id, "", 0, "abort"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class WholeAnswers:
             generator,
             firsts=[section[0].number for section in sections],
             max_tokens=max_tokens,
-            temperature=self._temperature,
+            temperature=self._heat(run),
         )
         try:
             for done in range(total):
@@ -161,7 +161,7 @@ class WholeAnswers:
         self, run: AnswerRun, messages: Sequence[Message], generator: Generator
     ) -> Iteration[str, None, None]:
         generation = generator.generate(
-            messages, max_tokens=self._max_answer_tokens, temperature=self._temperature
+            messages, max_tokens=self._max_answer_tokens, temperature=self._heat(run)
         )
         try:
             for text in generation:
@@ -200,6 +200,10 @@ class WholeAnswers:
         found = replace(plan.found, notes=(*plan.found.notes, *notes))
         run.found(found, passages)
         yield SourcesFound(tuple(passages), found.hits, found)
+
+    def _heat(self, run: AnswerRun) -> float:
+        """The temperature that the question asks for, or the configured one."""
+        return self._temperature if run.temperature is None else run.temperature
 
     def _room(self, bare: Sequence[Message], generator: Generator, share: float) -> int:
         """Tokens of sources in a prompt; `share` of the usual ones where these are bounded."""
