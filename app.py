@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing, suppress
+from typing import Any
 
 import chainlit as cl
 from chainlit.context import context
 
 from rag import web, web_chainlit
+from rag.access import Caller
 from rag.ask_options import AskOptions
+from rag.chat.kept import UNFINISHED, kept_metadata, mend, remembered
 from rag.chat.markdown import MarkdownEscaper
 from rag.chat.notes import notes_markdown
 from rag.chat.sources import answered_props, citation_url, found_props
@@ -46,7 +49,7 @@ class Reply:
         self.question = question
         self.language = language_of(question)
         self.words = WORDS[self.language]
-        self.message = cl.Message(content="")
+        self.message = cl.Message(content="", metadata=UNFINISHED)
         self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
         self._escaper = MarkdownEscaper()
@@ -55,7 +58,7 @@ class Reply:
 
     async def run(self, history: list[Message], previous: Answer | None) -> None:
         """Ask and show, until the answer is finished or this task is cancelled."""
-        options = AskOptions(previous=previous)
+        options = AskOptions(previous=previous, where=web.readable_where(caller()))
         service = web.current_service()
         await self.message.send()
         waiting = asyncio.create_task(self._show_state(service))
@@ -71,6 +74,7 @@ class Reply:
             raise
         finally:
             waiting.cancel()
+            self.message.metadata = kept_metadata(self.plain, self.answer)
             await self.message.update()
 
     async def abandon(self) -> None:
@@ -133,6 +137,12 @@ class Reply:
             await asyncio.sleep(STATE_SECONDS)
 
 
+def caller() -> Caller:
+    """Who asks, with the rights of now. Raises FootnoteError if they may not come in any more."""
+    user = cl.user_session.get("user")
+    return web.caller_named(user.identifier if user else None)
+
+
 @cl.on_message
 async def answer(message: cl.Message) -> None:
     """Answer a question; whatever fails, the page says so."""
@@ -154,6 +164,14 @@ async def answer(message: cl.Message) -> None:
             turn = [Message("user", question), Message("assistant", reply.plain)]
             cl.user_session.set(HISTORY, [*history, *turn][-MAX_HISTORY:])
             cl.user_session.set(PREVIOUS, reply.answer)
+
+
+@cl.on_chat_resume
+async def resume(thread: dict[str, Any]) -> None:
+    """Go on with a conversation that was kept, as follow-up questions know it."""
+    mend(thread["steps"])
+    cl.user_session.set(HISTORY, remembered(thread["steps"], MAX_HISTORY))
+    cl.user_session.set(PREVIOUS, None)
 
 
 @cl.on_chat_end
@@ -179,7 +197,8 @@ _leaving: set[asyncio.Task[None]] = set()  # a task that nobody holds may be col
 async def offer_starters(user: cl.User | None, language: str | None) -> list[cl.Starter]:
     """Questions for an empty page."""
     with suppress(Exception):  # the page works without them
-        documents = await asyncio.to_thread(web.current_service().catalog.documents)
+        known = web.readable_catalog(web.caller_named(user.identifier if user else None))
+        documents = await asyncio.to_thread(known.documents)
         return [
             cl.Starter(label=s.label, message=s.question) for s in starters(documents, language)
         ]

@@ -16,6 +16,7 @@ WORDS = {
     "en": {
         "reading": "Reading the sources …",
         "stopped": "Stopped.",
+        "cut_off": "This answer was cut off when the program ended.",
         "failed": "Something went wrong while answering. The details are in the log of the program"
         " that runs this page.",
         "empty": "Please type a question.",
@@ -30,6 +31,7 @@ WORDS = {
     "zh": {
         "reading": "正在阅读来源……",
         "stopped": "已停止。",
+        "cut_off": "程序结束时，这个回答中断了。",
         "failed": "回答时出了问题。详情见运行本页的程序的日志。",
         "empty": "请输入问题。",
         "unready": "请稍候：",

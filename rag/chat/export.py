@@ -1,0 +1,88 @@
+"""A conversation to take along: Markdown with footnotes, or JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rag.chat.kept import ASSISTANT_MESSAGE, VIEW_LINK, plain_answer, without_links
+from rag.chat.store import USER_MESSAGE, Conversation, moment
+
+WORDS = {
+    "en": {"question": "Question", "page": "p. {page}", "doubt": "not borne out by the source"},
+    "zh": {"question": "问题", "page": "第 {page} 页", "doubt": "来源不支持"},
+}
+
+
+def as_markdown(conversation: Conversation, language: str) -> str:
+    """Questions as headings, answers with footnotes that name document, page and quote."""
+    words = WORDS[language]
+    notes: dict[str, str] = {}  # by the link's address, so that a place has one number
+    parts = [f"# {_one_line(conversation.thread.name)}", moment(conversation.thread.created)]
+    for step in conversation.steps:
+        text = str(step.get("output") or "")
+        if step.get("type") == USER_MESSAGE:
+            parts.append(f"## {words['question']}: {_one_line(text)}")
+        elif step.get("type") == ASSISTANT_MESSAGE and text:
+            parts.append(_with_footnotes(step, text, notes, words))
+    parts += [f"[^{n}]: {note}" for n, note in enumerate(notes.values(), start=1)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _with_footnotes(
+    step: dict[str, Any], text: str, notes: dict[str, str], words: dict[str, str]
+) -> str:
+    known = (step.get("metadata") or {}).get("citations") or {}
+
+    def footnote(link: re.Match[str]) -> str:
+        url = link[2]
+        if url not in known:
+            return without_links(link[0])
+        notes.setdefault(url, _note(known[url], words))
+        return f"[^{list(notes).index(url) + 1}]"
+
+    return VIEW_LINK.sub(footnote, text)
+
+
+def _note(citation: dict[str, Any], words: dict[str, str]) -> str:
+    page = words["page"].format(page=citation["page"]) if citation["page"] else ""
+    doubt = "" if citation["supported"] else f" ({words['doubt']})"
+    places = (citation["title"], citation["file"], page, citation["heading"])
+    return f"{_one_line(' · '.join(filter(None, places)))}: “{_one_line(citation['quote'])}”{doubt}"
+
+
+def _one_line(text: str) -> str:
+    """So that nothing in it begins a line of Markdown."""
+    return " ".join(text.split())
+
+
+def as_json(conversation: Conversation) -> dict[str, Any]:
+    """For a program. Whoever adds a field keeps the others."""
+    thread = conversation.thread
+    return {
+        "id": thread.id,
+        "name": thread.name,
+        "created": moment(thread.created),
+        "changed": moment(thread.changed),
+        "messages": [
+            _message(step)
+            for step in conversation.steps
+            if step.get("type") in (USER_MESSAGE, ASSISTANT_MESSAGE)
+        ],
+    }
+
+
+def _message(step: dict[str, Any]) -> dict[str, Any]:
+    is_question = step["type"] == USER_MESSAGE
+    text = str(step.get("output") or "")
+    message: dict[str, Any] = {
+        "role": "user" if is_question else "assistant",
+        "text": text if is_question else plain_answer(step) or without_links(text),
+        "created": step.get("createdAt"),
+    }
+    if citations := (step.get("metadata") or {}).get("citations"):
+        message["citations"] = [{"url": url, **one} for url, one in citations.items()]
+    if feedback := step.get("feedback"):
+        given = "up" if feedback["value"] else "down"
+        message["feedback"] = {"value": given, "comment": feedback["comment"]}
+    return message
