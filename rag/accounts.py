@@ -55,7 +55,6 @@ class Accounts:
     ) -> None:
         self._database = SmallDatabase(path, MIGRATIONS, "accounts")
         self._cost, self._clock = cost, clock
-        self._nobodys = hash_password(secrets.token_hex(), cost)
 
     def close(self) -> None:
         self._database.close()
@@ -110,8 +109,10 @@ class Accounts:
     def check(self, name: str, password: str) -> Caller | None:
         """The user, if it is their password; as slow where there is none of that name."""
         rows = self._database.rows("SELECT password FROM users WHERE name = ?", fold(name))
-        is_right = fits(password, str(rows[0][0]) if rows else self._nobodys)
-        return self.find(name) if rows and is_right else None
+        if not rows:
+            hash_password(password, self._cost)
+            return None
+        return self.find(name) if fits(password, str(rows[0][0])) else None
 
     def begin_session(self, caller: Caller) -> str:
         """A token that stands for the user until it expires or the session is ended."""
@@ -181,8 +182,9 @@ def _scrypt(password: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
     text = unicodedata.normalize("NFKC", password[:MAX_PASSWORD_CHARACTERS]).encode(
         "utf-8", "surrogatepass"
     )
+    memory = 256 * r * (n + p + 2)  # twice what it takes
     with _AT_ONCE:
-        return hashlib.scrypt(text, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=32)
+        return hashlib.scrypt(text, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=32)
 
 
 def _checked(password: str) -> str:

@@ -22,7 +22,7 @@ from rag.chat.routes import conversations_router
 from rag.config import load_settings
 from rag.errors import FootnoteError
 from rag.people import People, open_people
-from rag.sign_in import Door, sign_in_router
+from rag.sign_in import Door, Token, sign_in_router
 from rag.throttle import Throttle
 from rag.types import AnswerEvent, Message
 from rag.viewer import viewer_router
@@ -124,7 +124,8 @@ def create_app(
     app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
     add_routes(app, service, people)
     policy = web_chainlit.mount(app) if chat else BARE_POLICY
-    _add_guards(app, people, allowed_hosts, policy)
+    token = web_chainlit.token_of if chat and people and not people.is_anonymous else None
+    _add_guards(app, people, allowed_hosts, policy, token)
     return app
 
 
@@ -137,11 +138,14 @@ def _let_in(people: People) -> Any:
 
 
 def _add_guards(
-    app: FastAPI, people: People | None, allowed_hosts: Iterable[str], policy: str
+    app: FastAPI,
+    people: People | None,
+    allowed_hosts: Iterable[str],
+    policy: str,
+    token: Token | None,
 ) -> None:
     """The Guard stands before the door, and the door before everything else."""
     if people is not None:
-        token = None if people.is_anonymous else web_chainlit.token_of
         app.add_middleware(Door, identity=people.identity, token=token)
     origins = people.origins if people else ()
     app.add_middleware(Guard, allowed_hosts=allowed_hosts, policy=policy, allowed_origins=origins)
@@ -204,7 +208,8 @@ def open_in_chainlit() -> None:
     add_routes(ours, service, people)
     chainlit.server.app.router.routes[:0] = ours.router.routes  # before its catch-all
     policy = web_chainlit.keep_page_inside()
-    _add_guards(chainlit.server.app, people, LOOPBACK_HOSTS, policy)
+    token = None if people.is_anonymous else web_chainlit.token_of
+    _add_guards(chainlit.server.app, people, LOOPBACK_HOSTS, policy, token)
 
     async def start() -> None:
         await run_in_threadpool(service.start)

@@ -32,23 +32,24 @@ def as_markdown(conversation: Conversation, language: str) -> str:
 def _with_footnotes(
     step: dict[str, Any], text: str, notes: dict[str, str], words: dict[str, str]
 ) -> str:
-    known = (step.get("metadata") or {}).get("citations") or {}
+    cited = (step.get("metadata") or {}).get("citations") or []
+    known = {one["url"]: one for one in cited}
 
     def footnote(link: re.Match[str]) -> str:
         url = link[2]
         if url not in known:
             return without_links(link[0])
         notes.setdefault(url, _note(known[url], words))
-        return f"[^{list(notes).index(url) + 1}]"
+        doubt = f" ({words['doubt']})" if link[1].endswith("?\\]") else ""
+        return f"[^{list(notes).index(url) + 1}]{doubt}"
 
     return VIEW_LINK.sub(footnote, text)
 
 
 def _note(citation: dict[str, Any], words: dict[str, str]) -> str:
     page = words["page"].format(page=citation["page"]) if citation["page"] else ""
-    doubt = "" if citation["supported"] else f" ({words['doubt']})"
     places = (citation["title"], citation["file"], page, citation["heading"])
-    return f"{_one_line(' · '.join(filter(None, places)))}: “{_one_line(citation['quote'])}”{doubt}"
+    return f"{_one_line(' · '.join(filter(None, places)))}: “{_one_line(citation['quote'])}”"
 
 
 def _one_line(text: str) -> str:
@@ -81,7 +82,7 @@ def _message(step: dict[str, Any]) -> dict[str, Any]:
         "created": step.get("createdAt"),
     }
     if citations := (step.get("metadata") or {}).get("citations"):
-        message["citations"] = [{"url": url, **one} for url, one in citations.items()]
+        message["citations"] = citations
     if feedback := step.get("feedback"):
         given = "up" if feedback["value"] else "down"
         message["feedback"] = {"value": given, "comment": feedback["comment"]}

@@ -20,16 +20,18 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def kept_metadata(plain: str, answer: Answer | None) -> dict[str, Any]:
-    """The answer as the next turn's history has it, and each citation by its link's address.
+    """The answer as the next turn's history has it, and its citations with their links' addresses.
 
     `answer` is None for one that was stopped or failed.
     """
-    cited = {citation_url(one): _kept_citation(one) for one in (answer.citations if answer else ())}
-    return {"plain": plain, "citations": cited}
+    cited = answer.citations if answer else ()
+    return {"plain": plain, "citations": [_kept_citation(one) for one in cited]}
 
 
 def _kept_citation(citation: Citation) -> dict[str, Any]:
     return {
+        "label": citation.label,
+        "url": citation_url(citation),
         "title": citation.document,
         "file": PurePath(citation.path).name,
         "page": citation.page,
