@@ -24,6 +24,16 @@ OPEN_FOLDERS = ("/assets/", "/public/", "/thread/")
 PAGE_COOKIE = "access_token"  # the chat page's own; only what the door puts there counts
 MAX_FORM_BYTES = 10_000
 
+# The page's form has words of its own for 401 and 429, in rag/web_chainlit.py.
+REFUSALS = {
+    "en": {
+        401: "Name or password is not right.",
+        413: "The form is too large.",
+        429: "Too many tries. Wait a little, then try again.",
+    },
+    "zh": {401: "用户名或密码不正确。", 413: "表单过大。", 429: "尝试次数过多，请稍后再试。"},
+}
+
 Token = Callable[[Caller], str]
 
 
@@ -95,17 +105,17 @@ def sign_in_router(accounts: Accounts, proxies: Proxies, throttle: Throttle) -> 
     async def login(request: Request) -> Response:
         length = request.headers.get("content-length", "")
         if not length.isdecimal() or int(length) > MAX_FORM_BYTES:
-            return _failed(413, "credentialsSignin")
+            return _failed(request, 413)
         form = await request.form()
         name, password = str(form.get("username", "")), str(form.get("password", ""))
         address = proxies.address_of(request)
         if wait := throttle.begin(fold(name), address):
-            response = _failed(429, "tooMany")
+            response = _failed(request, 429)
             response.headers["Retry-After"] = str(math.ceil(wait))
             return response
         caller = await run_in_threadpool(accounts.check, name, password)
         if caller is None:
-            return _failed(401, "credentialsSignin")
+            return _failed(request, 401)
         throttle.succeeded(fold(name), address)
         response = JSONResponse({"success": True})
         response.set_cookie(
@@ -129,6 +139,6 @@ def sign_in_router(accounts: Accounts, proxies: Proxies, throttle: Throttle) -> 
     return router
 
 
-def _failed(status: int, reason: str) -> Response:
-    """`reason` is the name of a text of the page's form."""
-    return JSONResponse({"detail": reason}, status)
+def _failed(request: Request, status: int) -> Response:
+    is_chinese = request.headers.get("accept-language", "").lower().startswith("zh")
+    return JSONResponse({"detail": REFUSALS["zh" if is_chinese else "en"][status]}, status)

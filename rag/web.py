@@ -118,8 +118,7 @@ def create_app(
     do everything, and no conversation is kept.
     """
     set_service(service, people)
-    keeps = people is not None and people.store is not None
-    folder = web_chainlit.prepare_folder(keeps) if chat else None
+    folder = _prepare_folder(people) if chat else None
     kept = _let_in(people) if chat and people else None
     app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
     add_routes(app, service, people)
@@ -127,6 +126,13 @@ def create_app(
     token = web_chainlit.token_of if chat and people and not people.is_anonymous else None
     _add_guards(app, people, allowed_hosts, policy, token)
     return app
+
+
+def _prepare_folder(people: People | None) -> Path:
+    return web_chainlit.prepare_folder(
+        keeps_conversations=people is not None and people.store is not None,
+        signs_out=people is not None and people.identity.signs_in is not None,
+    )
 
 
 def _let_in(people: People) -> Any:

@@ -39,8 +39,13 @@ TRANSLATIONS = {
         ("auth", "login", "form", "email", "label"): "Name",
         ("auth", "login", "form", "email", "placeholder"): "",
         ("auth", "login", "form", "email", "required"): "Give your name.",
-        ("auth", "login", "errors", "credentialsSignin"): "Name or password is not right.",
-        ("auth", "login", "errors", "tooMany"): "Too many tries. Wait a little, then try again.",
+        ("auth", "login", "errors", "unauthorized"): "Name or password is not right.",
+        (
+            "auth",
+            "login",
+            "errors",
+            "too many requests",
+        ): "Too many tries. Wait a little, then try again.",
     },
     "zh-CN": {
         ("chat", "input", "placeholder"): "就您的文档提问……",
@@ -49,8 +54,8 @@ TRANSLATIONS = {
         ("auth", "login", "form", "email", "label"): "用户名",
         ("auth", "login", "form", "email", "placeholder"): "",
         ("auth", "login", "form", "email", "required"): "请输入用户名。",
-        ("auth", "login", "errors", "credentialsSignin"): "用户名或密码不正确。",
-        ("auth", "login", "errors", "tooMany"): "尝试次数过多，请稍后再试。",
+        ("auth", "login", "errors", "unauthorized"): "用户名或密码不正确。",
+        ("auth", "login", "errors", "too many requests"): "尝试次数过多，请稍后再试。",
     },
 }
 
@@ -59,20 +64,25 @@ TRANSLATIONS = {
 CONVERSATIONS_LINK = """
 [[UI.header_links]]
 name = "Conversations"
-display_name = "⤓"
 icon_url = "/public/conversations.svg"
 url = "/conversations"
 target = "_self"
 """
 
 
-def prepare_folder(keeps_conversations: bool = False) -> Path:
+NO_USER_MENU = "\n#user-nav-button { display: none; }\n"  # there is nothing to sign out from
+
+
+def prepare_folder(*, keeps_conversations: bool = False, signs_out: bool = False) -> Path:
     """Give Chainlit a folder of its own to write to; call before anything imports it.
 
     It reads its configuration from there, and writes translations and files beside it.
     """
     folder = Path(tempfile.mkdtemp(prefix="footnote-page-"))
     shutil.copytree(APP_FOLDER / "public", folder / "public")
+    if not signs_out:
+        with (folder / "public" / "footnote.css").open("a", encoding="utf-8") as style:
+            style.write(NO_USER_MENU)
     (folder / ".chainlit" / "translations").mkdir(parents=True)
     config = (APP_FOLDER / ".chainlit" / "config.toml").read_text("utf-8")
     if keeps_conversations:

@@ -22,9 +22,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from ingest.readers import read_document  # noqa: E402
+from rag.access import LOCAL, Access, Rule  # noqa: E402
+from rag.accounts import Accounts  # noqa: E402
 from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
+from rag.chat.store import Store  # noqa: E402
 from rag.errors import GenerationError  # noqa: E402
+from rag.identity import ByPassword, Fixed, Identity, Proxies  # noqa: E402
+from rag.people import People  # noqa: E402
 from rag.types import (  # noqa: E402
     Answer,
     AnswerEvent,
@@ -37,6 +42,8 @@ from rag.types import (  # noqa: E402
     Passage,
     SourcesFound,
 )
+from rag.where import Where  # noqa: E402
+from rag.where_match import Matcher  # noqa: E402
 
 FAULT_QUESTION = "What does fault code E12 mean?"
 FAULT_QUOTE = "E12 | Lamp over 85 degrees Celsius | Switch off for 20 minutes, clean the fan grille"
@@ -113,7 +120,7 @@ class ScriptedFootnote:
             self.state = "loading the language model (12 s)"
             self._clock.wait(2)
             self.state = "ready"
-        passages = self._search(question)
+        passages = self._search(question, options.where)
         yield SourcesFound(passages, ())
         if question == "fail":
             raise GenerationError("The model ran out of memory. Set a smaller max_model_len.")
@@ -157,11 +164,12 @@ class ScriptedFootnote:
             yield _cite(passages[1], "", supported=False)
         yield TRAPS
 
-    def _search(self, question: str) -> tuple[Passage, ...]:
-        wanted = _pairs(question)
+    def _search(self, question: str, where: Where) -> tuple[Passage, ...]:
+        wanted, closed = _pairs(question), [Matcher(one) for one in where.none_of]
         chunks = [
             chunk
             for document in self.catalog.documents()
+            if not any(shut.accepts(document.document_id, document.path) for shut in closed)
             for chunk in self.catalog.chunks_of(document.document_id)
         ]
         chunks.sort(key=lambda c: -_share(wanted, _pairs(c.text)))
@@ -223,6 +231,27 @@ class ScriptedService:
         return self.footnote.state
 
 
+PASSWORD = "long enough"
+
+
+def scripted_people(kind: str, folder: Path) -> People | None:
+    """Nobody in particular, the `local` caller, or anna and bo with a `password`.
+
+    The handbook is only for anna, who is of the staff.
+    """
+    if not kind:
+        return None
+    access = Access([Rule(Where(folders=("handbook",)), frozenset({"staff"}))])
+    identity: Identity = Fixed(LOCAL)
+    if kind == "password":
+        accounts = Accounts(folder / "accounts.sqlite", cost=(2, 1, 1))
+        for name, groups in (("anna", ["staff"]), ("bo", [])):
+            if not accounts.find(name):
+                accounts.add(name, PASSWORD, groups, admin=False)
+        identity = ByPassword(accounts)
+    return People(identity, access, Proxies(), Store(folder / "conversations.sqlite"))
+
+
 def main() -> None:
     """Serve the page; the first line of output is its address."""
     import uvicorn
@@ -233,9 +262,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8010)
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
     parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
+    parser.add_argument("--people", default="", help="local or password")
+    parser.add_argument("--kept", type=Path, help="where accounts and conversations are")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile))
+        service = ScriptedService(Path(folder), arguments.pace, hostile=arguments.hostile)
+        people = scripted_people(arguments.people, arguments.kept or Path(folder))
+        app = create_app(service, people=people)
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
         bound.listen()  # who reads the address below may call at once
