@@ -11,7 +11,8 @@ from rag.access import ANONYMOUS, LOCAL, Access, Rule
 from rag.accounts import Accounts
 from rag.chat.store import Store
 from rag.config import AccessSettings, Settings
-from rag.errors import SettingError
+from rag.disk import may_write
+from rag.errors import FootnoteError, SettingError
 from rag.identity import ByHeader, ByPassword, Fixed, Identity, Proxies
 from rag.serve import is_loopback
 from rag.where import Where
@@ -45,12 +46,27 @@ def open_people(settings: Settings, say: Callable[[str], None]) -> People:
     access = open_access(settings)
     proxies = Proxies(settings.trusted_proxies)
     identity = _identity(settings, proxies)
-    store = None
-    if settings.history != "none" and not _lets_anyone_in(settings):
-        folder = settings.index if settings.history == "auto" else Path(settings.history)
-        store = Store(folder.expanduser() / HISTORY_FILE, keep_days=settings.history_days)
+    store = _open_store(settings, say)
     say(_told(settings, store))
     return People(identity, access, proxies, store, origins, _lets_anyone_in(settings))
+
+
+def _open_store(settings: Settings, say: Callable[[str], None]) -> Store | None:
+    """None where conversations are not kept, or cannot be beside an index that is only read."""
+    if settings.history == "none" or _lets_anyone_in(settings):
+        return None
+    is_auto = settings.history == "auto"
+    folder = settings.index if is_auto else Path(settings.history).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # others may read an index
+        return Store(folder / HISTORY_FILE, keep_days=settings.history_days)
+    except (FootnoteError, OSError) as error:
+        if is_auto and not may_write(folder):
+            say(f"{folder} cannot be written. To keep conversations, set history to a folder.")
+            return None
+        if isinstance(error, FootnoteError):
+            raise
+        raise SettingError(f"history: {folder} cannot be made ({error}).") from error
 
 
 def check_exposure(settings: Settings, host: str) -> None:

@@ -118,9 +118,9 @@ def test_a_link_that_no_citation_explains_stays_a_label() -> None:
 def test_json_is_whole(tmp_path: Path) -> None:
     store = Store(tmp_path / "c.sqlite")
     store.put_step("anna", "t", said("What colour?", createdAt="2026-01-01"))
-    store.put_step("anna", "t", answered(citation()))
     store.put_step("anna", "t", {"id": "r", "type": "run", "output": "inner"})
-    store.put_feedback("anna", "a", 0, "no")
+    store.put_step("anna", "t", answered(citation(), parentId="r"))
+    store.put_feedback("anna", "r", 0, "no")
     exported = as_json(store.conversation("anna", "t"))
     store.close()
     question, answer = exported["messages"]

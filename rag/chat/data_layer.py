@@ -7,12 +7,18 @@ hence one thread does them all.
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from rag.access import current_caller
 from rag.chat.store import Conversation, Store, Thread, moment
+from rag.chat.texts import WORDS
+
+log = logging.getLogger(__name__)
 
 # Held back until a conversation begins with a question: greetings alone are not kept.
 HELD_BACK = ("create_element", "delete_element", "create_step", "update_step", "delete_step")
@@ -31,6 +37,14 @@ class _Kept:
 
     async def _do(self, job: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job, *arguments)
+
+    async def _keep(self, job: Callable[..., Any], *arguments: Any) -> None:
+        """Write; what the disk does not take is told on the page, which goes on."""
+        try:
+            await self._do(job, *arguments)
+        except sqlite3.Error as error:
+            log.error("the conversation was not kept: %s", error)
+            await _toast()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)
@@ -104,22 +118,22 @@ class _Kept:
         is_there = await self._do(self._store.owner_of, thread_id) is not None
         if is_there or name is not None:
             kept = {key: (metadata or {}).get(key) for key in KEPT_METADATA}
-            await self._do(self._store.put_thread, owner, thread_id, name, metadata and kept)
+            await self._keep(self._store.put_thread, owner, thread_id, name, metadata and kept)
 
     async def create_step(self, step_dict: dict[str, Any]) -> None:
         step = dict(step_dict)
-        await self._do(self._store.put_step, _owner(), step["threadId"], step)
+        await self._keep(self._store.put_step, _owner(), step["threadId"], step)
 
     async def update_step(self, step_dict: dict[str, Any]) -> None:
         step = dict(step_dict)
-        await self._do(self._store.change_step, _owner(), step["threadId"], step)
+        await self._keep(self._store.change_step, _owner(), step["threadId"], step)
 
     async def delete_step(self, step_id: str) -> None:
-        await self._do(self._store.delete_step, _owner(), step_id)
+        await self._keep(self._store.delete_step, _owner(), step_id)
 
     async def create_element(self, element: Any) -> None:
         data = dict(element.to_dict())
-        await self._do(self._store.put_element, _owner(), data["threadId"], data)
+        await self._keep(self._store.put_element, _owner(), data["threadId"], data)
 
     async def get_element(self, thread_id: str, element_id: str) -> dict[str, Any] | None:
         thread = await self.get_thread(thread_id)
@@ -127,7 +141,7 @@ class _Kept:
         return next((one for one in elements if one["id"] == element_id), None)
 
     async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
-        await self._do(self._store.delete_element, _owner(), element_id)
+        await self._keep(self._store.delete_element, _owner(), element_id)
 
     async def upsert_feedback(self, feedback: Any) -> str:
         comment, step = feedback.comment or "", feedback.forId
@@ -163,6 +177,14 @@ def thread_dict(found: Conversation, person_id: str) -> dict[str, Any]:
         "steps": list(found.steps),
         "elements": list(found.elements),
     }
+
+
+async def _toast() -> None:
+    from chainlit.context import ChainlitContextException, context
+
+    with suppress(ChainlitContextException):  # no page is there to tell
+        language = "zh" if context.session.language.startswith("zh") else "en"
+        await context.emitter.send_toast(WORDS[language]["not_kept"], "error")
 
 
 def _owner() -> str:

@@ -60,20 +60,22 @@ def _one_line(text: str) -> str:
 def as_json(conversation: Conversation) -> dict[str, Any]:
     """For a program. Whoever adds a field keeps the others."""
     thread = conversation.thread
+    feedback = {step.get("id"): step.get("feedback") for step in conversation.steps}
     return {
         "id": thread.id,
         "name": thread.name,
         "created": moment(thread.created),
         "changed": moment(thread.changed),
         "messages": [
-            _message(step)
+            _message(step, step.get("feedback") or feedback.get(step.get("parentId")))
             for step in conversation.steps
             if step.get("type") in (USER_MESSAGE, ASSISTANT_MESSAGE)
         ],
     }
 
 
-def _message(step: dict[str, Any]) -> dict[str, Any]:
+def _message(step: dict[str, Any], feedback: dict[str, Any] | None) -> dict[str, Any]:
+    """The page gives feedback on the step that the answer was made in."""
     is_question = step["type"] == USER_MESSAGE
     text = str(step.get("output") or "")
     message: dict[str, Any] = {
@@ -83,7 +85,7 @@ def _message(step: dict[str, Any]) -> dict[str, Any]:
     }
     if citations := (step.get("metadata") or {}).get("citations"):
         message["citations"] = citations
-    if feedback := step.get("feedback"):
+    if feedback and not is_question:
         given = "up" if feedback["value"] else "down"
         message["feedback"] = {"value": given, "comment": feedback["comment"]}
     return message
