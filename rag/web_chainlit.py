@@ -70,6 +70,11 @@ target = "_self"
 """
 
 
+# The sign-in form alone, without the page's icon as large as the window beside it.
+PLAIN_FORM = """
+.grid.min-h-svh { grid-template-columns: 1fr; }
+.grid.min-h-svh > .bg-muted { display: none; }
+"""
 NO_USER_MENU = "\n#user-nav-button { display: none; }\n"  # there is nothing to sign out from
 
 
@@ -80,9 +85,8 @@ def prepare_folder(*, keeps_conversations: bool = False, signs_out: bool = False
     """
     folder = Path(tempfile.mkdtemp(prefix="footnote-page-"))
     shutil.copytree(APP_FOLDER / "public", folder / "public")
-    if not signs_out:
-        with (folder / "public" / "footnote.css").open("a", encoding="utf-8") as style:
-            style.write(NO_USER_MENU)
+    with (folder / "public" / "footnote.css").open("a", encoding="utf-8") as style:
+        style.write(PLAIN_FORM if signs_out else NO_USER_MENU)
     (folder / ".chainlit" / "translations").mkdir(parents=True)
     config = (APP_FOLDER / ".chainlit" / "config.toml").read_text("utf-8")
     if keeps_conversations:
