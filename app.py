@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import chainlit as cl
 from chainlit.context import context
 
 from rag import web
+from rag.access import Caller
 from rag.chat import socket
 from rag.chat.choices import ANSWER, SEARCH, Choices
 from rag.chat.faults import empty_text, error_text
+from rag.chat.kept import mend, remembered
 from rag.chat.memory import Memory
 from rag.chat.panel import TASK, panel, task_switch
 from rag.chat.reply import AGAIN, Reply
@@ -52,6 +55,12 @@ async def choose(values: dict[str, Any]) -> None:
     cl.user_session.set(CHOICES, choices)
 
 
+def caller() -> Caller:
+    """Who asks, with the rights of now. Raises FootnoteError if they may not come in any more."""
+    user = cl.user_session.get("user")
+    return web.caller_named(user.identifier if user else None)
+
+
 @cl.on_message
 async def ask(message: cl.Message) -> None:
     """Answer a question, or list what is found."""
@@ -84,8 +93,9 @@ async def answer(message: cl.Message, task: str, *, again: bool = False) -> None
         return
     reply = Reply(question, message.id)
     cl.user_session.set(REPLY, reply)
-    options = _choices().options(memory.previous, again=again)
     try:
+        options = _choices().options(memory.previous, again=again)
+        options = replace(options, where=web.readable_where(caller()))
         if task == SEARCH:
             await reply.search(service, options)
             await reply.offer_again("answer")
@@ -101,6 +111,14 @@ async def answer(message: cl.Message, task: str, *, again: bool = False) -> None
         await reply.fail(error_text(error, language))
     finally:
         memory.add(reply.turn())
+
+
+@cl.on_chat_resume
+async def resume(thread: dict[str, Any]) -> None:
+    """Go on with a conversation that was kept, as follow-up questions know it."""
+    mend(thread["steps"])
+    cl.user_session.set(MEMORY, Memory(remembered(thread["steps"])))
+    await offer_settings(_choices())
 
 
 @cl.on_chat_end
@@ -126,8 +144,9 @@ async def leave() -> None:
 async def offer_starters(user: cl.User | None, language: str | None) -> list[cl.Starter]:
     """Questions for an empty page."""
     with suppress(Exception):  # the page works without them
-        catalog = web.current_service().catalog
-        questions = await asyncio.to_thread(_starters.questions, catalog, language)
+        reader = web.caller_named(user.identifier if user else None)
+        catalog = web.readable_catalog(reader)
+        questions = await asyncio.to_thread(_starters.questions, catalog, reader.name, language)
         return [cl.Starter(label=one.label, message=one.question) for one in questions]
     return []
 

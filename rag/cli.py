@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from rag.cli_options import (
 )
 from rag.cli_progress import count_progress, sync_progress
 from rag.cli_reports import print_report, print_status, report_json
+from rag.cli_users import users_app
 from rag.config import Settings
 from rag.errors import FootnoteError
 
@@ -46,6 +47,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 cli_eval_answers.register(eval_app)
 cli_tune.register(app, eval_app)
+app.add_typer(users_app, name="users")
 
 Folders = Annotated[list[Path] | None, typer.Argument(help="Folders or files.", show_default=False)]
 
@@ -206,6 +208,10 @@ def chat(
     host: Annotated[str | None, typer.Option(help="Where to listen (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes any free port (8000).")] = None,
     follow: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the folder.")] = True,
+    anonymous: Annotated[
+        bool,
+        typer.Option("--allow-anonymous", help="Let anyone in who reaches the page."),
+    ] = False,
 ) -> None:
     """Serve the chat page, and keep the index up to date meanwhile.
 
@@ -216,13 +222,17 @@ def chat(
     """
     from rag import serve
     from rag.documents import index_for
+    from rag.people import open_people
     from rag.service import Service
+    from rag.web_guard import LOOPBACK_HOSTS
 
-    chosen = _chosen_for_chat(open_settings(index, host=host, port=port), collection)
+    given = open_settings(index, host=host, port=port, allow_anonymous=anonymous or None)
+    chosen = _chosen_for_chat(given, collection)
     settings = chosen.settings
     if docs is not None and index is None and not collection:
         settings = settings.model_copy(update={"index": index_for(docs, settings)})
-    with serve.bind(settings.host, settings.port) as bound:
+    people = open_people(settings, output.say)
+    with closing(people), serve.bind(settings.host, settings.port) as bound:
         output.say(f"Index: {settings.index}")
         roots = [*([docs] if docs else ()), *chosen.folders]
         service = Service(settings, output.say, roots=roots, is_watching=follow, where=chosen.where)
@@ -230,10 +240,8 @@ def chat(
         try:
             from rag.web import create_app
 
-            if serve.is_loopback(settings.host):
-                web_app = create_app(service)
-            else:
-                web_app = create_app(service, allowed_hosts=())
+            hosts = LOOPBACK_HOSTS if serve.is_loopback(settings.host) else ()
+            web_app = create_app(service, allowed_hosts=hosts, people=people)
             url = serve.url_of(bound)
 
             def announce() -> None:

@@ -27,6 +27,11 @@ def _default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "footnote"
 
 
+def _default_accounts() -> Path:
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+    return folder / "footnote" / "accounts.sqlite"
+
+
 def _auto_is_none(value: Any) -> Any:
     return None if value == "auto" else value
 
@@ -52,6 +57,20 @@ class CollectionSettings(BaseModel):
     globs: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+
+
+class AccessSettings(BaseModel):
+    """A table `[access.NAME]`: files, and the groups that may read them; nobody else but admins.
+
+    The files are those of folders, names and collections. A group `user:NAME` is one person.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    groups: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    globs: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -164,6 +183,42 @@ class Settings(BaseSettings):
         {}, description="folders by name, as tables [collections.NAME] with folders and index"
     )
 
+    sign_in: Literal["none", "password", "header"] = Field(
+        "none",
+        description="none: whoever reaches the page, which only this machine does; password: the "
+        "people of `footnote users`; header: whom a proxy in front names",
+    )
+    accounts: Folder = Field(
+        default_factory=_default_accounts, description="the file of names and password hashes"
+    )
+    sign_in_header: str = Field(
+        "X-Forwarded-User", description="in which the proxy names the person"
+    )
+    groups_header: str = Field(
+        "", description="in which the proxy names the person's groups, set apart by commas"
+    )
+    admin_group: str = Field(
+        "", description="the group of groups_header whose people may read everything"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses or networks of proxies whose headers are believed"
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="how browsers reach the page behind a proxy: https://docs.example.com"
+    )
+    allow_anonymous: bool = Field(
+        False, description="let anyone in who reaches the page, without sign-in and history"
+    )
+    access: dict[str, AccessSettings] = Field(
+        {}, description="who may read what, as tables [access.NAME] with groups and folders"
+    )
+    history: str = Field(
+        "auto", description="the folder of the conversations; auto: the index; none: not kept"
+    )
+    history_days: AutoInt = Field(
+        None, ge=1, le=36_500, description="conversations that rest so long are deleted; auto: none"
+    )
+
     host: str = Field("127.0.0.1", min_length=1, description="where `chat` listens")
     port: int = Field(8000, ge=0, le=65_535, description="0 takes any free port")
 
@@ -255,7 +310,11 @@ def _explain(error: Any, given: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
     source = _source(name, given)
     if error["type"] == "extra_forbidden":
-        model = Settings if len(error["loc"]) == 1 else CollectionSettings
+        tables: dict[str, type[BaseModel]] = {
+            "collections": CollectionSettings,
+            "access": AccessSettings,
+        }
+        model: type[BaseModel] = Settings if len(error["loc"]) == 1 else tables[name]
         hint = _did_you_mean(str(error["loc"][-1]), set(model.model_fields))
         full_name = ".".join(map(str, error["loc"]))
         return f"{source}: {full_name!r} is not a setting of Footnote. {hint}Remove it."

@@ -58,7 +58,7 @@ class Federation:
                 used, found = self._search(asked, literals, top_k, mode, where, timings, notes)
                 with timings.measure("fuse"):
                     hits = as_hits(_joined(found, used))[:top_k]
-                if where and not hits:
+                if str(where) and not hits:
                     notes[f"The filter ({where}) may be too narrow: nothing was found."] = None
                 mode = used[0] if len(set(used)) == 1 else mode
         return Found(tuple(hits), query, mode, where, tuple(notes), timings.ms)

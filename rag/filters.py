@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
@@ -84,11 +84,17 @@ class Filters:
             for one in where.any_of:
                 union |= self.allowed(one).ids
             parts.append(union)
-        if not parts:
-            return IdSet(self._catalog.live_chunk_ids())
+        found = parts[0] if parts else IdSet(self._catalog.live_chunk_ids())
         for part in parts[1:]:
-            parts[0] &= part
-        return parts[0]
+            found &= part
+        for one in where.none_of:
+            found = found.with_changes((), self._whole_documents(one).ids())
+        return found
+
+    def _whole_documents(self, where: Where) -> IdSet:
+        """All chunks of the documents of which a filter lets anything through."""
+        touched = self._catalog.documents_of(self.allowed(where).ids.ids(), at_least=1)
+        return IdSet.of_ranges(self._catalog.chunk_ranges(touched.tolist()))
 
     def _of_documents(self, where: Where, kept: _Kept | None, places: int) -> IdSet | None:
         """By all that is said of documents: what it was, and what the log says has changed."""
@@ -119,22 +125,25 @@ class Filters:
                 containers[document_id] = path
         found = IdSet.of_ranges(self._catalog.chunk_ranges(whole))
         if containers:
-            found |= IdSet(self._of_members(matcher, containers))
+            found |= IdSet(chunks_of_members(self._catalog, matcher, containers))
         return found
 
-    def _of_members(self, matcher: Matcher, containers: dict[int, str]) -> list[int]:
-        """The chunks of members that are let through, of files that are not as a whole."""
-        found: list[int] = []
-        rows = self._catalog.outlines(containers)
-        for document_id, chunks in groupby(rows, key=lambda row: row[0]):
-            path = containers[document_id]
-            last: list[str] = []
-            for _, chunk_id, heading, text in chunks:
-                members = member_addresses(path, heading, text, last)
-                if any(matcher.accepts(document_id, path, member) for member in members):
-                    found.append(chunk_id)
-                last = members[-1:]
-        return found
+
+def chunks_of_members(
+    catalog: Catalog, matcher: Matcher, containers: Mapping[int, str]
+) -> list[int]:
+    """The chunks of members that are let through, of files (paths by id) that are not wholly."""
+    found: list[int] = []
+    rows = catalog.outlines(containers)
+    for document_id, chunks in groupby(rows, key=lambda row: row[0]):
+        path = containers[document_id]
+        last: list[str] = []
+        for _, chunk_id, heading, text in chunks:
+            members = member_addresses(path, heading, text, last)
+            if any(matcher.accepts(document_id, path, member) for member in members):
+                found.append(chunk_id)
+            last = members[-1:]
+    return found
 
 
 def member_addresses(path: str, heading: str, text: str, last: Sequence[str]) -> list[str]:

@@ -99,7 +99,7 @@ class Retriever:
                 literals = find_literals(query) if literals is None else literals
                 every, said, _ = self.matching(asked, literals, top_k, used, where, timings)
                 hits, notes = every[:top_k], notes + said
-                if where and not hits and not self._filters.allowed(where).ids:
+                if str(where) and not hits and not self._filters.allowed(where).ids:
                     notes.append(f"The filter ({where}) lets nothing of the index through.")
         return Found(tuple(hits), query, used, where, tuple(notes), timings.ms)
 

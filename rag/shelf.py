@@ -9,7 +9,7 @@ from rag.catalog import Catalog
 from rag.sentences import ROW_START
 from rag.types import StoredChunk
 from rag.where import Where
-from rag.where_match import Matcher
+from rag.where_match import Matcher, is_container
 
 
 class Shelf:
@@ -38,11 +38,18 @@ class Shelf:
         What a filter says of languages, dates or collections cannot be told of whole documents:
         then there are none.
         """
-        if where.languages or where.any_of or where.after or where.before:
+        if not all(map(_is_of_documents, (where, *where.none_of))):
             return []
         matcher, folder = Matcher(where), os.path.dirname(path)
+        closed = [Matcher(one) for one in where.none_of]
         found = self._catalog.find_documents(folders=[folder], at_most=at_most)
-        return [number for number, one in found if matcher.accepts(number, one)]
+        return [
+            number
+            for number, one in found
+            if matcher.accepts(number, one)
+            and not any(shut.accepts(number, one) for shut in closed)
+            and not (closed and is_container(one))  # a member may be closed
+        ]
 
     def table_header(self, chunk: StoredChunk) -> str:
         """The header line of the table whose later rows the chunk begins with; else nothing.
@@ -58,3 +65,8 @@ class Shelf:
             at = document.rfind(line, 0, chunk.start) if line.startswith(ROW_START) else -1
             return document[at : document.index("\n", at)] if at >= 0 else ""
         return ""  # deleted since it was found
+
+
+def _is_of_documents(where: Where) -> bool:
+    """Whether it can be told of whole documents by their paths."""
+    return not (where.languages or where.any_of or where.after or where.before)

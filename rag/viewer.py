@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from rag import viewer_html
+from rag.access import ReadableCatalog
 from rag.catalog import Catalog
 from rag.file_kinds import KINDS
 from rag.pdf_pages import page_png
@@ -29,7 +30,7 @@ PICTURE_SCALE = 2.0  # pixels a point: sharp at 1,190 pixels for A4
 FILE_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; img-src 'self'"
 
 
-def viewer_router(catalog: Catalog, passwords: tuple[str, ...] = ()) -> APIRouter:
+def viewer_router(catalog: Catalog | ReadableCatalog, passwords: tuple[str, ...] = ()) -> APIRouter:
     """The viewer's routes: /view, its page pictures, /file and /api/passage.
 
     `passwords` are tried on locked PDFs, whose text is in the index because one of them fits.

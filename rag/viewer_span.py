@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rag.access import ReadableCatalog
 from rag.catalog import Catalog
 from rag.pdf_pages import PdfPage, read_page
 from rag.types import Chunk, StoredChunk, StoredDocument
@@ -47,7 +48,11 @@ class Opened:
 
 
 def open_span(
-    catalog: Catalog, document_id: int, start: int, end: int, passwords: tuple[str, ...] = ()
+    catalog: Catalog | ReadableCatalog,
+    document_id: int,
+    start: int,
+    end: int,
+    passwords: tuple[str, ...] = (),
 ) -> Opened:
     """Raises KeyError if there is no such document (any more)."""
     with catalog.snapshot():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -14,16 +15,23 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from rag import web_chainlit
+from rag.access import ANONYMOUS, EVERYONE_READS, LOCAL, Caller, ReadableCatalog
 from rag.ask_options import USUAL, AskOptions
 from rag.catalog import Catalog
-from rag.config import Settings
+from rag.chat.routes import conversations_router
+from rag.config import Settings, load_settings
 from rag.errors import FootnoteError
-from rag.retriever import EVERYTHING
+from rag.people import People, open_people
+from rag.sign_in import Door, Token, sign_in_router
+from rag.throttle import Throttle
 from rag.types import AnswerEvent, Found, Message
 from rag.viewer import viewer_router
 from rag.web_guard import LOOPBACK_HOSTS, Guard
 from rag.where import Mode, Where
 
+log = logging.getLogger(__name__)
+
+EVERYTHING = Where()
 BARE_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 
 
@@ -61,12 +69,34 @@ class Service(Protocol):
 
 
 _current: Service | None = None
+_people: People | None = None
 
 
-def set_service(service: Service | None) -> None:
-    """Name the service that the chat page asks."""
-    global _current
-    _current = service
+def set_service(service: Service | None, people: People | None = None) -> None:
+    """Name the service that the chat page asks, and who may come in."""
+    global _current, _people
+    _current, _people = service, people
+
+
+def caller_named(name: str | None) -> Caller:
+    """The chat's user as they stand now. Raises FootnoteError if they may not come in any more."""
+    if _people is None:
+        return LOCAL
+    caller = _people.identity.named(name or ANONYMOUS.name)
+    if caller is None:
+        raise FootnoteError("You are not signed in any more. Load the page again, and sign in.")
+    return caller
+
+
+def readable_where(caller: Caller) -> Where:
+    """What a question of the caller's must be narrowed to."""
+    return _people.access.where(caller) if _people else EVERYTHING
+
+
+def readable_catalog(caller: Caller) -> ReadableCatalog:
+    """The documents that the caller may know of."""
+    access = _people.access if _people else EVERYONE_READS
+    return ReadableCatalog(current_service().catalog, access, lambda: caller)
 
 
 def has_service() -> bool:
@@ -81,23 +111,59 @@ def current_service() -> Service:
 
 
 def create_app(
-    service: Service, *, chat: bool = True, allowed_hosts: Iterable[str] = LOOPBACK_HOSTS
+    service: Service,
+    *,
+    chat: bool = True,
+    allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
+    people: People | None = None,
 ) -> FastAPI:
-    """The whole application; it starts the service with itself, and closes it.
+    """The whole application; it starts service and people with itself, and closes them.
 
     `allowed_hosts` are the names that the server answers to; empty means any. `chat=False`
-    leaves Chainlit out, which a process can mount only once.
+    leaves Chainlit out, which a process can mount only once. Without `people` whoever comes may
+    do everything, and no conversation is kept.
     """
-    set_service(service)
-    folder = web_chainlit.prepare_folder() if chat else None
-    app = FastAPI(lifespan=_lifespan(service, folder), openapi_url=None)
-    add_routes(app, service)
+    set_service(service, people)
+    folder = _prepare_folder(people) if chat else None
+    kept = _let_in(people) if chat and people else None
+    app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
+    add_routes(app, service, people)
     policy = web_chainlit.mount(app) if chat else BARE_POLICY
-    app.add_middleware(Guard, allowed_hosts=allowed_hosts, policy=policy)
+    token = web_chainlit.token_of if chat and people and not people.is_anonymous else None
+    _add_guards(app, people, allowed_hosts, policy, token)
     return app
 
 
-def add_routes(app: FastAPI, service: Service) -> None:
+def _prepare_folder(people: People | None) -> Path:
+    return web_chainlit.prepare_folder(
+        keeps_conversations=people is not None and people.store is not None,
+        signs_out=people is not None and people.identity.signs_in is not None,
+    )
+
+
+def _let_in(people: People) -> Any:
+    """Chainlit is told of callers, unless everyone is the same stranger."""
+    if people.is_anonymous:
+        return None
+    with_form = people.identity.signs_in is not None
+    return web_chainlit.let_in(people.store, with_form=with_form)
+
+
+def _add_guards(
+    app: FastAPI,
+    people: People | None,
+    allowed_hosts: Iterable[str],
+    policy: str,
+    token: Token | None,
+) -> None:
+    """The Guard stands before the door, and the door before everything else."""
+    if people is not None:
+        app.add_middleware(Door, identity=people.identity, token=token)
+    origins = people.origins if people else ()
+    app.add_middleware(Guard, allowed_hosts=allowed_hosts, policy=policy, allowed_origins=origins)
+
+
+def add_routes(app: FastAPI, service: Service, people: People | None = None) -> None:
     """The routes that do not need Chainlit."""
 
     @app.get("/health")
@@ -105,14 +171,22 @@ def add_routes(app: FastAPI, service: Service) -> None:
         state = {"state": service.state(), "indexing": service.indexing}
         return {"status": "ok", **state, **service.catalog.counts()}
 
-    app.include_router(viewer_router(service.catalog, service.passwords))
+    access = people.access if people else EVERYONE_READS
+    catalog = ReadableCatalog(service.catalog, access)
+    app.include_router(viewer_router(catalog, service.passwords))
+    if people is not None and people.store is not None:
+        app.include_router(conversations_router(people.store))
+    if people is not None and people.identity.signs_in is not None:
+        app.include_router(sign_in_router(people.identity.signs_in, people.proxies, Throttle()))
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
     def no_such_api(path: str) -> JSONResponse:
         return JSONResponse({"detail": f"There is no /api/{path}."}, 404)
 
 
-def _lifespan(service: Service, folder: Path | None):  # type: ignore[no-untyped-def]
+def _lifespan(  # type: ignore[no-untyped-def]
+    service: Service, folder: Path | None, people: People | None, kept: Any
+):
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.start)
@@ -120,6 +194,10 @@ def _lifespan(service: Service, folder: Path | None):  # type: ignore[no-untyped
             yield
         finally:
             await run_in_threadpool(service.close)
+            if kept is not None:
+                await kept.close()
+            if people is not None:
+                people.close()
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -135,18 +213,24 @@ def open_in_chainlit() -> None:
     import chainlit.server
 
     service: Service = import_module("rag.service").open_service()
-    set_service(service)
+    people = open_people(load_settings(), say=log.info)
+    set_service(service, people)
+    kept = _let_in(people)
     ours = FastAPI(openapi_url=None)
-    add_routes(ours, service)
+    add_routes(ours, service, people)
     chainlit.server.app.router.routes[:0] = ours.router.routes  # before its catch-all
     policy = web_chainlit.keep_page_inside()
-    chainlit.server.app.add_middleware(Guard, allowed_hosts=LOOPBACK_HOSTS, policy=policy)
+    token = None if people.is_anonymous else web_chainlit.token_of
+    _add_guards(chainlit.server.app, people, LOOPBACK_HOSTS, policy, token)
 
     async def start() -> None:
         await run_in_threadpool(service.start)
 
     async def close() -> None:
         await run_in_threadpool(service.close)
+        if kept is not None:
+            await kept.close()
+        people.close()
 
     chainlit.on_app_startup(start)
     chainlit.on_app_shutdown(close)

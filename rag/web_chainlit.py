@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from rag.access import Caller
+from rag.chat.data_layer import data_layer
+from rag.chat.store import Store
 from rag.errors import FootnoteError
 
 APP_FOLDER = Path(__file__).resolve().parent.parent  # holds app.py, public/ and .chainlit/
@@ -31,23 +35,63 @@ TRANSLATIONS = {
     "en-US": {
         ("chat", "input", "placeholder"): "Ask about your documents …",
         ("chat", "watermark"): "Answers are written by a model. Check the footnotes.",
+        ("auth", "login", "title"): "Sign in to Footnote",
+        ("auth", "login", "form", "email", "label"): "Name",
+        ("auth", "login", "form", "email", "placeholder"): "",
+        ("auth", "login", "form", "email", "required"): "Give your name.",
+        ("auth", "login", "errors", "unauthorized"): "Name or password is not right.",
+        (
+            "auth",
+            "login",
+            "errors",
+            "too many requests",
+        ): "Too many tries. Wait a little, then try again.",
     },
     "zh-CN": {
         ("chat", "input", "placeholder"): "就您的文档提问……",
         ("chat", "watermark"): "回答由模型写成，请核对脚注。",
+        ("auth", "login", "title"): "登录 Footnote",
+        ("auth", "login", "form", "email", "label"): "用户名",
+        ("auth", "login", "form", "email", "placeholder"): "",
+        ("auth", "login", "form", "email", "required"): "请输入用户名。",
+        ("auth", "login", "errors", "unauthorized"): "用户名或密码不正确。",
+        ("auth", "login", "errors", "too many requests"): "尝试次数过多，请稍后再试。",
     },
 }
 
 
-def prepare_folder() -> Path:
+# In the page's header, where conversations are kept.
+CONVERSATIONS_LINK = """
+[[UI.header_links]]
+name = "Conversations"
+icon_url = "/public/conversations.svg"
+url = "/conversations"
+target = "_self"
+"""
+
+
+# The sign-in form alone, without the page's icon as large as the window beside it.
+PLAIN_FORM = """
+.grid.min-h-svh { grid-template-columns: 1fr; }
+.grid.min-h-svh > .bg-muted { display: none; }
+"""
+NO_USER_MENU = "\n#user-nav-button { display: none; }\n"  # there is nothing to sign out from
+
+
+def prepare_folder(*, keeps_conversations: bool = False, signs_out: bool = False) -> Path:
     """Give Chainlit a folder of its own to write to; call before anything imports it.
 
     It reads its configuration from there, and writes translations and files beside it.
     """
     folder = Path(tempfile.mkdtemp(prefix="footnote-page-"))
     shutil.copytree(APP_FOLDER / "public", folder / "public")
+    with (folder / "public" / "footnote.css").open("a", encoding="utf-8") as style:
+        style.write(PLAIN_FORM if signs_out else NO_USER_MENU)
     (folder / ".chainlit" / "translations").mkdir(parents=True)
-    shutil.copy(APP_FOLDER / ".chainlit" / "config.toml", folder / ".chainlit")
+    config = (APP_FOLDER / ".chainlit" / "config.toml").read_text("utf-8")
+    if keeps_conversations:
+        config += CONVERSATIONS_LINK
+    (folder / ".chainlit" / "config.toml").write_text(config, "utf-8")
     (folder / "chainlit.md").touch()  # left out, Chainlit writes a greeting of its own
     for language in TRANSLATIONS:
         text = json.dumps(translation(language), ensure_ascii=False)
@@ -70,6 +114,38 @@ def translation(language: str) -> dict[str, Any]:
             place = place[parent]
         place[key] = text
     return texts
+
+
+def let_in(store: Store | None, *, with_form: bool) -> Any:
+    """Make Chainlit believe the door's cookies, and keep conversations in the store, if any.
+
+    Returns what it writes them with, to be closed before the store. `with_form` shows its sign-in
+    form, whose answers rag/sign_in.py takes. Call after `prepare_folder` and before `mount`.
+    """
+    os.environ["CHAINLIT_CUSTOM_AUTH"] = "true"
+    os.environ["CHAINLIT_AUTH_SECRET"] = secrets.token_hex(32)  # for this process alone
+    from chainlit.config import config
+
+    if with_form:
+        config.code.password_auth_callback = _refuse
+    if store is None:
+        return None
+    layer = data_layer(store)
+    config.code.data_layer = lambda: layer
+    return layer
+
+
+async def _refuse(name: str, password: str) -> None:
+    """Nobody signs in here: the door's own /login stands before Chainlit's."""
+
+
+def token_of(caller: Caller) -> str:
+    """The cookie by which Chainlit knows the caller."""
+    from chainlit.auth import create_jwt
+    from chainlit.user import User
+
+    token: str = create_jwt(User(identifier=caller.name, display_name=caller.name))
+    return token
 
 
 def mount(app: FastAPI) -> str:

@@ -15,18 +15,35 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-# Chainlit's doors that Footnote does not use: MCP (an open SSRF), uploads, the copilot widget.
-CLOSED_PATHS = ("/mcp", "/copilot", "/project/file", "/auth/oauth")
+# Chainlit's doors that Footnote does not use: MCP (an open SSRF), uploads, sharing, the copilot
+# widget, signing in by other ways than rag/sign_in.py.
+CLOSED_PATHS = (
+    "/mcp", "/copilot", "/project/file", "/project/share", "/project/thread/share", "/auth/oauth",
+    "/auth/jwt",
+)  # fmt: skip
 READING = frozenset({"GET", "HEAD"})
 SOCKET_PATH = "/ws/"  # its polling transport writes with GET requests, too
 
 
 class Guard:
-    """ASGI middleware. `allowed_hosts` are names without a port; empty lets any in."""
+    """ASGI middleware. `allowed_hosts` are names without a port; empty lets any in.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str], policy: str) -> None:
+    `allowed_origins` are how browsers know the page behind a proxy; their hosts are let in, too.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Iterable[str],
+        policy: str,
+        allowed_origins: Iterable[str] = (),
+    ) -> None:
         self.app = app
         self.allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        allowed_origins = frozenset(allowed_origins)
+        self.allowed_origins = allowed_origins
+        if self.allowed_hosts:
+            self.allowed_hosts |= {host_name(urlsplit(one).netloc) for one in allowed_origins}
         self.policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,11 +67,14 @@ class Guard:
         reads = scope["type"] == "http" and scope["method"] in READING
         if not (reads and not path.startswith(SOCKET_PATH)):
             origin = headers.get("origin")
-            if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            if origin is not None and not self._is_ours(origin.lower(), host.lower()):
                 return 403, "Requests from another site are refused."
         if any(path == closed or path.startswith(closed + "/") for closed in CLOSED_PATHS):
             return 404, "Not found"
         return None
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        return origin in self.allowed_origins or urlsplit(origin).netloc == host
 
     def _with_headers(self, send: Send) -> Send:
         async def send_with_headers(message: Message) -> None:

@@ -46,6 +46,8 @@ class Where:
     after      last changed on this day or later
     before     last changed earlier than this day
     any_of     at least one of these lets it through as well; this is how collections are named
+    none_of    no document of which one of these lets anything through; so access is kept. It is
+               not told: `str` and `as_json` leave it out
 
     Within one criterion one match is enough. Raises SearchError that names what cannot be.
     """
@@ -58,6 +60,7 @@ class Where:
     after: date | None = None
     before: date | None = None
     any_of: tuple[Where, ...] = ()
+    none_of: tuple[Where, ...] = ()
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -69,6 +72,7 @@ class Where:
             "after": _clean_date("after", self.after),
             "before": _clean_date("before", self.before),
             "any_of": tuple(dict.fromkeys(self.any_of)),
+            "none_of": tuple(dict.fromkeys(self.none_of)),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -84,6 +88,9 @@ class Where:
 
     def also(self, other: Where) -> Where:
         """What meets both."""
+        if other.none_of and self.none_of:
+            none_of = (*self.none_of, *other.none_of)
+            return replace(self, none_of=none_of).also(replace(other, none_of=()))
         theirs = {f.name: value for f in fields(other) if (value := getattr(other, f.name))}
         if not any(getattr(self, name) for name in theirs):
             return replace(self, **theirs)
@@ -92,10 +99,12 @@ class Where:
         return replace(self, any_of=tuple(one.also(other) for one in self.any_of))
 
     def as_json(self) -> dict[str, Any]:
-        """What is set, for a program: `from_json` gives it back."""
+        """What was asked for, for a program: `from_json` gives it back."""
         shown: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "none_of":
+                continue
             if field.name == "any_of":
                 value = [where.as_json() for where in value]
             elif isinstance(value, date):
@@ -107,7 +116,7 @@ class Where:
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
         """Raises SearchError if something is unknown or cannot be."""
-        known = [field.name for field in fields(cls)]
+        known = [field.name for field in fields(cls) if field.name != "none_of"]
         if unknown := sorted(given.keys() - set(known)):
             raise SearchError(
                 f"{unknown[0]!r} is nothing to filter by. There are: {', '.join(known)}."

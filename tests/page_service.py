@@ -24,10 +24,15 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from ingest.readers import read_document  # noqa: E402
+from rag.access import LOCAL, Access, Rule  # noqa: E402
+from rag.accounts import Accounts  # noqa: E402
 from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
+from rag.chat.store import Store  # noqa: E402
 from rag.config import Settings  # noqa: E402
 from rag.errors import GenerationError  # noqa: E402
+from rag.identity import ByPassword, Fixed, Identity, Proxies  # noqa: E402
+from rag.people import People  # noqa: E402
 from rag.types import (  # noqa: E402
     Answer,
     AnswerEvent,
@@ -45,6 +50,8 @@ from rag.types import (  # noqa: E402
     Passage,
     SourcesFound,
 )
+from rag.where import Where  # noqa: E402
+from rag.where_match import Matcher  # noqa: E402
 
 FAULT_QUESTION = "What does fault code E12 mean?"
 FAULT_QUOTE = "E12 | Lamp over 85 degrees Celsius | Switch off for 20 minutes, clean the fan grille"
@@ -134,7 +141,8 @@ class ScriptedFootnote:
             self.state = "loading the language model (12 s)"
             self._clock.wait(2)
             self.state = "ready"
-        passages, found = self._search(question), self.find(question, NUM_PASSAGES)
+        passages = self._search(question, options.where)
+        found = self.find(question, NUM_PASSAGES, where=options.where)
         yield SourcesFound(passages, found.hits, found, PACKING)
         if question == "prompt":
             self._read_prompt(options)
@@ -161,9 +169,11 @@ class ScriptedFootnote:
             )
         )  # fmt: skip
 
-    def find(self, query: str, top_k: int = 10, **narrowed: Any) -> Found:
+    def find(
+        self, query: str, top_k: int = 10, *, where: Where = USUAL.where, **narrowed: Any
+    ) -> Found:
         started = time.perf_counter()
-        passages = self._search(query)[:top_k]
+        passages = self._search(query, where)[:top_k]
         chunks = [
             next(c for c in self.catalog.chunks_of(p.document_id) if c.start == p.start)
             for p in passages
@@ -220,11 +230,12 @@ class ScriptedFootnote:
             yield "\n\nAll is well. Nobody has ever seen one.[?]"
         yield TRAPS
 
-    def _search(self, question: str) -> tuple[Passage, ...]:
-        wanted = _pairs(question)
+    def _search(self, question: str, where: Where) -> tuple[Passage, ...]:
+        wanted, closed = _pairs(question), [Matcher(one) for one in where.none_of]
         chunks = [
             chunk
             for document in self.catalog.documents()
+            if not any(shut.accepts(document.document_id, document.path) for shut in closed)
             for chunk in self.catalog.chunks_of(document.document_id)
         ]
         chunks.sort(key=lambda c: -_share(wanted, _pairs(c.text)))
@@ -315,6 +326,27 @@ class ScriptedService:
         return {"generator": "scripted"}
 
 
+PASSWORD = "long enough"
+
+
+def scripted_people(kind: str, folder: Path) -> People | None:
+    """Nobody in particular, the `local` caller, or anna and bo with a `password`.
+
+    The handbook is only for anna, who is of the staff.
+    """
+    if not kind:
+        return None
+    access = Access([Rule(Where(folders=("handbook",)), frozenset({"staff"}))])
+    identity: Identity = Fixed(LOCAL)
+    if kind == "password":
+        accounts = Accounts(folder / "accounts.sqlite", cost=(2, 1, 1))
+        for name, groups in (("anna", ["staff"]), ("bo", [])):
+            if not accounts.find(name):
+                accounts.add(name, PASSWORD, groups, admin=False)
+        identity = ByPassword(accounts)
+    return People(identity, access, Proxies(), Store(folder / "conversations.sqlite"))
+
+
 def main() -> None:
     """Serve the page; the first line of output is its address."""
     import uvicorn
@@ -326,10 +358,14 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
     parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
     parser.add_argument("--empty", action="store_true", help="without any document")
+    parser.add_argument("--people", default="", help="local or password")
+    parser.add_argument("--kept", type=Path, help="where accounts and conversations are")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         options = {"hostile": arguments.hostile, "empty": arguments.empty}
-        app = create_app(ScriptedService(Path(folder), arguments.pace, **options))
+        people = scripted_people(arguments.people, arguments.kept or Path(folder))
+        service = ScriptedService(Path(folder), arguments.pace, **options)
+        app = create_app(service, people=people)
         server = uvicorn.Server(uvicorn.Config(app, port=arguments.port, log_level="warning"))
         bound = server.config.bind_socket()
         bound.listen()  # who reads the address below may call at once

@@ -74,10 +74,10 @@ def test_a_heading_that_asks_is_asked(catalog: Catalog) -> None:
 
 def test_they_follow_the_documents(catalog: Catalog) -> None:
     cache = StarterCache()
-    assert cache.questions(catalog, "zh-CN")[0].question == GENERIC_STARTERS["zh"][0][1]
+    assert cache.questions(catalog, "anna", "zh-CN")[0].question == GENERIC_STARTERS["zh"][0][1]
     put(catalog, "faq.md", "FAQ", HOLIDAY, "How much leave do I have?")
-    assert cache.questions(catalog, "en-US")[0].question == "How much leave do I have?"
-    assert cache.questions(catalog, None) is cache.questions(catalog, "en-GB")
+    assert cache.questions(catalog, "anna", "en-US")[0].question == "How much leave do I have?"
+    assert cache.questions(catalog, "anna", None) is cache.questions(catalog, "anna", "en-GB")
 
 
 def test_the_sample_documents_have_their_own(catalog: Catalog) -> None:

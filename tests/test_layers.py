@@ -18,6 +18,7 @@ ROOT_MODULES = {
     "rag.cli_making",
     "rag.cli_questions",
     "rag.cli_tune",
+    "rag.cli_users",
     "rag.collection",
     "rag.cli_eval",
     "rag.cli_eval_answers",
@@ -29,6 +30,7 @@ ROOT_MODULES = {
     "rag.evaluation.indexing",
     "rag.evaluation.tuning",
     "rag.parts",
+    "rag.people",
     "rag.service",
     "rag.web",
 }

@@ -18,6 +18,7 @@ from chainlit.message import Message as PageMessage
 
 from rag.ask_options import AskOptions
 from rag.chat.faults import word
+from rag.chat.kept import UNFINISHED, kept_metadata
 from rag.chat.markdown import MarkdownEscaper
 from rag.chat.memory import Turn
 from rag.chat.notes import notes_markdown
@@ -53,7 +54,7 @@ class Reply:
         self.question, self.message_id = question, message_id
         self.language = language_of(question)
         self.words = WORDS[self.language]
-        self.message = PageMessage(content="")
+        self.message = PageMessage(content="", metadata=UNFINISHED)
         self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
         self.is_lost = False  # the connection was gone for too long
@@ -84,6 +85,7 @@ class Reply:
             raise
         finally:
             ticking.cancel()
+            self.message.metadata = kept_metadata(self.plain, self.answer)
             await self.message.update()
 
     async def run(self, service: Any, history: Sequence[Message], options: AskOptions) -> None:
@@ -106,6 +108,7 @@ class Reply:
             raise
         finally:
             ticking.cancel()
+            self.message.metadata = kept_metadata(self.plain, self.answer)
             await self.message.update()
 
     async def offer_again(self, label: str = "retry") -> None:

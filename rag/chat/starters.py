@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import PurePath
 
+from rag.access import ReadableCatalog
 from rag.catalog import Catalog
 from rag.language import detect_language
 from rag.tables.extract import extract_tables
 from rag.tables.table import Table
 from rag.types import StoredChunk, StoredDocument
+
+Documents = Catalog | ReadableCatalog
 
 NUM_STARTERS = 4
 NUM_OWN = 3  # in the reader's language; the last one shows that another works too
@@ -91,22 +94,25 @@ class StarterQuestion:
 
 
 class StarterCache:
-    """The questions by language; thought out anew when the documents have changed."""
+    """The questions by reader and language; thought out anew when the documents have changed."""
 
     def __init__(self) -> None:
         self._sequence = -1
-        self._found: dict[str, list[StarterQuestion]] = {}
+        self._found: dict[tuple[str, str], list[StarterQuestion]] = {}
 
-    def questions(self, catalog: Catalog, language: str | None) -> list[StarterQuestion]:
+    def questions(
+        self, catalog: ReadableCatalog, reader: str, language: str | None
+    ) -> list[StarterQuestion]:
+        """From what the reader of that name may read."""
         own = "zh" if (language or "").lower().startswith("zh") else "en"
         if (sequence := catalog.sequence()) != self._sequence:
             self._sequence, self._found = sequence, {}
-        if own not in self._found:
-            self._found[own] = starters(catalog, own)
-        return self._found[own]
+        if (reader, own) not in self._found:
+            self._found[reader, own] = starters(catalog, own)
+        return self._found[reader, own]
 
 
-def starters(catalog: Catalog, language: str) -> list[StarterQuestion]:
+def starters(catalog: Documents, language: str) -> list[StarterQuestion]:
     """Four questions for a reader of `en` or `zh`; general ones while nothing is indexed."""
     documents = catalog.documents()
     if {PurePath(document.path).name for document in documents} >= SAMPLE_NAMES:
@@ -133,7 +139,7 @@ def _spread(
                 yield one
 
 
-def _of_document(document: StoredDocument, catalog: Catalog) -> list[tuple[str, StarterQuestion]]:
+def _of_document(document: StoredDocument, catalog: Documents) -> list[tuple[str, StarterQuestion]]:
     """What it answers, the most telling first, with the language each is in."""
     try:
         chunks = catalog.chunks_of(document.document_id)

@@ -9,6 +9,9 @@ _CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 WORDS = {
     "en": {
         "stopped": "Stopped.",
+        "cut_off": "This answer was cut off when the program ended.",
+        "not_kept": "This conversation cannot be kept: its disk is full or fails. See the log of"
+        " the program that runs this page.",
         "failed": "Something went wrong while answering. The details are in the log of the program"
         " that runs this page.",
         "empty": "Please type a question.",
@@ -22,6 +25,8 @@ WORDS = {
     },
     "zh": {
         "stopped": "已停止。",
+        "cut_off": "程序结束时，这个回答中断了。",
+        "not_kept": "无法保存此对话：磁盘已满或出错。详情见运行本页的程序的日志。",
         "failed": "回答时出了问题。详情见运行本页的程序的日志。",
         "empty": "请输入问题。",
         "no_model": "无：直接引用原文作答",
