@@ -11,6 +11,7 @@ from chainlit.context import context
 
 from rag import web, web_chainlit
 from rag.ask_options import AskOptions
+from rag.chat import library
 from rag.chat.markdown import MarkdownEscaper
 from rag.chat.notes import notes_markdown
 from rag.chat.sources import answered_props, citation_url, found_props
@@ -48,6 +49,7 @@ class Reply:
         self.words = WORDS[self.language]
         self.message = cl.Message(content="")
         self.answer: Answer | None = None
+        self.late = ""  # why a file that was added is not in it
         self.plain = ""  # the answer as the next turn's history has it
         self._escaper = MarkdownEscaper()
         self._sources: cl.CustomElement | None = None
@@ -55,9 +57,11 @@ class Reply:
 
     async def run(self, history: list[Message], previous: Answer | None) -> None:
         """Ask and show, until the answer is finished or this task is cancelled."""
-        options = AskOptions(previous=previous)
         service = web.current_service()
         await self.message.send()
+        added = service.conversations
+        self.late = await library.until_read(added, self.language, self._set_line)
+        options = AskOptions(previous=previous, where=await library.where(added))
         waiting = asyncio.create_task(self._show_state(service))
         events = iterate_in_thread(lambda: service.footnote.stream(self.question, history, options))
         try:
@@ -99,6 +103,7 @@ class Reply:
                 self.plain, self.answer = answer.text, answer
                 await self._add(self._escaper.finish())
                 await self._add(notes_markdown(answer))
+                await self._add(f"\n\n*{self.late}*" if self.late else "")
                 await self._set_sources(answered_props(answer, self.language))
 
     async def _add(self, markdown: str) -> None:
@@ -141,6 +146,10 @@ async def answer(message: cl.Message) -> None:
     if not question:
         await cl.Message(content=WORDS[language]["empty"]).send()
         return
+    told = await library.command(question, web.current_service().conversations)
+    if told is not None:
+        await cl.Message(content=told).send()
+        return
     history: list[Message] = cl.user_session.get(HISTORY) or []
     reply = Reply(question)
     try:
@@ -156,6 +165,12 @@ async def answer(message: cl.Message) -> None:
             cl.user_session.set(PREVIOUS, reply.answer)
 
 
+@cl.on_chat_start
+async def begin() -> None:
+    """The page learns which conversation it shows."""
+    await library.greet()
+
+
 @cl.on_chat_end
 async def leave() -> None:
     """Stop the answer of someone who left; a connection that was only lost may come back."""
@@ -168,6 +183,8 @@ async def leave() -> None:
         if session.socket_id == socket_id and session.current_task:
             session.current_task.cancel()
 
+    if session.to_clear:
+        await library.end(web.current_service().conversations)
     _leaving.add(task := asyncio.create_task(stop_unless_back()))
     task.add_done_callback(_leaving.discard)
 

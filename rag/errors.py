@@ -6,6 +6,7 @@ FootnoteError
 ├── ReadError         one document cannot be read (carries a reason code)
 ├── IndexStateError   the index is missing, damaged, locked, or of another version
 ├── SearchError       a search asks for what cannot be: a filter, a mode, a collection
+├── LibraryError      a file is not taken into the library, or out of it (carries a reason code)
 └── GenerationError   the language model failed
 """
 
@@ -46,6 +47,17 @@ class IndexStateError(FootnoteError):
 
 class SearchError(FootnoteError):
     """A search asks for what cannot be: a filter, a mode, a collection."""
+
+
+class LibraryError(FootnoteError):
+    """A file is not taken into the library, or out of it.
+
+    `reason` is a stable word: off, name, type, too_large, empty, full, disk, missing, forbidden.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class GenerationError(FootnoteError):

@@ -15,10 +15,13 @@ from starlette.concurrency import run_in_threadpool
 
 from rag import web_chainlit
 from rag.catalog import Catalog
+from rag.conversation_files import Conversations
 from rag.errors import FootnoteError
+from rag.library import Library
 from rag.types import AnswerEvent, Message
 from rag.viewer import viewer_router
 from rag.web_guard import LOOPBACK_HOSTS, Guard
+from rag.web_library import library_router
 
 BARE_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 
@@ -45,6 +48,10 @@ class Service(Protocol):
     def indexing(self) -> str | None: ...
     @property
     def passwords(self) -> tuple[str, ...]: ...
+    @property
+    def library(self) -> Library: ...
+    @property
+    def conversations(self) -> Conversations: ...
     def start(self) -> None: ...
     def close(self) -> None: ...
     def state(self) -> str: ...
@@ -96,6 +103,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         return {"status": "ok", **state, **service.catalog.counts()}
 
     app.include_router(viewer_router(service.catalog, service.passwords))
+    app.include_router(library_router(service.library, service.conversations))
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
     def no_such_api(path: str) -> JSONResponse:

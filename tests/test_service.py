@@ -99,7 +99,7 @@ def test_remembers_its_folders(start: Callable[..., Service], docs: Path, tmp_pa
 def test_a_second_process_follows_the_first_and_takes_over(
     start: Callable[..., Service], docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.service.LOCK_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("rag.service_sync.LOCK_RETRY_SECONDS", 0.05)
     encoder = WordEncoder()
     with Indexes(tmp_path / "index", dimension=1024, read_only=False) as writer:
         sync(writer, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
