@@ -173,7 +173,7 @@ export class LibraryPanel {
     const aim = button("◎", () => this.page.narrow({ documents: [one.id] }), { title: words.askOne, "aria-label": `${words.askOne}: ${one.name}`, "data-testid": "ask-one" });
     const tools = [aim];
     if (one.added || this.overview?.may_manage) tools.push(this.remover(one));
-    return make("li", { "data-id": one.id }, box, make("span", { class: "fl-kind" }, words.kinds[one.type] ?? one.type), text, make("span", { class: "fl-row-tools" }, ...tools));
+    return make("li", { "data-id": one.id, "data-path": one.path }, box, make("span", { class: "fl-kind" }, words.kinds[one.type] ?? one.type), text, make("span", { class: "fl-row-tools" }, ...tools));
   }
 
   /** What was added is deleted, after a second click; anything else is left out, which can be undone. */
@@ -218,6 +218,10 @@ export class LibraryPanel {
   /** Offer what the choice above would narrow questions to, and the way back. */
   narrowed() {
     if (this.tab !== "documents") return;
+    const asked = new Set((this.page.narrowing().documents ?? []).map(String));
+    for (const row of this.rows.querySelectorAll("li[data-id]")) {
+      row.classList.toggle("fl-asked", asked.has(row.dataset.id) || asked.has(row.dataset.path));
+    }
     const shown = [];
     if (this.chosen.size) {
       shown.push(button(words.askThese(this.chosen.size), () => {

@@ -15,7 +15,11 @@ const EN = {
   tooLarge: (name, limit) => `${name}: larger than ${limit} MB. Split it into parts.`,
   empty: (name) => `${name}: the file is empty. Save it again.`,
   lost: (name) => `${name}: the connection was lost on the way. Add it again.`,
-  refusals: {}, reasons: {}, kinds: {},
+  refusals: {}, reasons: {},
+  kinds: {
+    pdf: "PDF", word: "Word", sheet: "Sheet", slides: "Slides", web: "Web page", mail: "Mail", book: "Book",
+    text: "Text", image: "Image", data: "Data", code: "Code", subtitles: "Subtitles", archive: "Archive",
+  },
   news: {
     new: (count, names) => `${files(count)} added: ${few(names, count)}`,
     changed: (count, names) => `${files(count)} updated: ${few(names, count)}`,

@@ -236,9 +236,10 @@ async function openPanel() {
   panel.toggle();
 }
 
-function button(id, sign, label, action) {
+function button(id, sign, label, action, shown = "") {
   const element = make("button", { type: "button", class: "fl-tool", title: label, "aria-label": label, "data-testid": id });
   element.append(make("span", { "aria-hidden": "true" }, sign));
+  if (shown) element.append(make("span", { class: "fl-tool-text" }, shown));
   element.addEventListener("click", action);
   return element;
 }
@@ -255,7 +256,7 @@ function place() {
   const left = composer.querySelector(":scope > div:last-child > div:first-child");
   tools ??= make("span", { class: "fl-tools" },
     button("add-files", "＋", words.add, () => choose(false)),
-    button("open-library", "▤", words.library, openPanel));
+    button("open-library", "▤", words.library, openPanel, words.library));
   if (left && tools.parentElement !== left) left.append(tools);
 }
 

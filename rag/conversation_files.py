@@ -142,14 +142,14 @@ class Conversations:
             coming = now.num_coming + (now.num_announced if is_awaited else 0)
         return coming + sum(one.state == "indexing" for one in self.files(conversation, asker))
 
-    def remove(self, conversation: str, name: str, asker: Asker = EVERYBODY) -> bool:
-        """Delete a file that was added here; False if there is none of that name."""
+    def remove(self, conversation: str, name: str, asker: Asker = EVERYBODY) -> None:
+        """Delete a file that was added here. KeyError if there is none of that name."""
         for one in self.files(conversation, asker):
             if one.name == name:
                 self.library.uploads.delete(one.path)
                 self.library.sync_added()
-                return True
-        return False
+                return
+        raise KeyError(name)
 
     def forget(self, conversation: str, asker: Asker = EVERYBODY) -> None:
         """The conversation is over: delete what belonged to it alone."""

@@ -28,6 +28,7 @@ CHAT_PREFIX = "chat-"
 PART_PREFIX = ".part-"  # hidden: neither scanned nor listened to until it is whole
 STALE_PART_SECONDS = 3600.0
 MAX_NAME_BYTES = 150  # with a number and the prefix it stays below every file system's 255
+DROPPED_SIGNS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, invisible, broken lines
 MAX_SUFFIX_SIGNS = 16
 SMALLEST_BYTES = 4096  # of disk that a file takes, so that many tiny ones count
 MAX_SAME_NAMES = 100
@@ -284,7 +285,7 @@ class Incoming:
 def safe_name(name: str) -> str:
     """A file's name as it may stand on disk: no path, no hidden or control signs, not too long."""
     last = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
-    last = "".join(sign for sign in last if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+    last = "".join(sign for sign in last if unicodedata.category(sign) not in DROPPED_SIGNS)
     clean = _UNSAFE.sub("_", last).strip().lstrip(".~$ ").rstrip(". ")
     stem, dot, suffix = clean.rpartition(".")
     if not dot:

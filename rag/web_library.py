@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from rag.conversation_files import Conversations
+from rag.conversation_files import Coming, Conversations
 from rag.errors import FootnoteError, LibraryError, SearchError
 from rag.library import EVERYBODY, Asker, Library, shown_folder
 from rag.where import Where
@@ -26,7 +26,6 @@ STATUS = {
 NARROWING_FIELDS = frozenset({"folders", "globs", "types", "languages", "documents"})
 
 AskerOf = Callable[[Request], Asker]
-Answer = JSONResponse | dict[str, Any]
 
 
 def everybody(request: Request) -> Asker:
@@ -55,10 +54,18 @@ def refusal(error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error), "reason": reason}, status)
 
 
+def _answer(make: Callable[[], Any], status: int = 200) -> JSONResponse:
+    """What is made, or why it cannot be."""
+    try:
+        return JSONResponse(make(), status)
+    except (KeyError, FootnoteError) as error:
+        return refusal(error)
+
+
 def _add_reading(router: APIRouter, library: Library, asker_of: AskerOf) -> None:
     @router.get("/library")
-    def overview(request: Request) -> Answer:
-        return overview_json(library, asker_of(request))
+    def overview(request: Request) -> JSONResponse:
+        return _answer(lambda: overview_json(library, asker_of(request)))
 
     @router.get("/documents")
     def documents(
@@ -70,91 +77,78 @@ def _add_reading(router: APIRouter, library: Library, asker_of: AskerOf) -> None
         descending: bool = False,
         offset: int = 0,
         limit: int = 50,
-    ) -> Answer:
-        try:
+    ) -> JSONResponse:
+        def listed() -> dict[str, Any]:
             where = Where(types=(type,) if type else (), folders=(folder,) if folder else ())
             found = library.documents(
-                asker_of(request), query=q, where=where, sort=sort, descending=descending,
-                offset=offset, limit=limit,
-            )  # fmt: skip
-        except FootnoteError as error:
-            return refusal(error)
-        entries = [entry.as_json() for entry in found.entries]
-        return {"total": found.total, "offset": found.offset, "documents": entries}
+                asker_of(request),
+                query=q,
+                where=where,
+                sort=sort,
+                descending=descending,
+                offset=offset,
+                limit=limit,
+            )
+            entries = [entry.as_json() for entry in found.entries]
+            return {"total": found.total, "offset": found.offset, "documents": entries}
+
+        return _answer(listed)
 
     @router.get("/documents/failures")
-    def failures(request: Request) -> Answer:
-        asker = asker_of(request)
-        state = library.sync_state()
-        failed = [
-            {"path": one.path, "name": PurePath(one.path).name, "reason": one.reason,
-             "message": one.message}
-            for one in library.failures(asker)
-        ]  # fmt: skip
-        unsupported = list(state.unsupported) if asker.may_manage else []
-        return {
-            "failures": failed,
-            "unsupported": unsupported[:MAX_UNSUPPORTED],
-            "num_unsupported": len(unsupported),
-        }
+    def failures(request: Request) -> JSONResponse:
+        return _answer(lambda: failures_json(library, asker_of(request)))
 
     @router.get("/news")
-    def news(request: Request, after: int | None = None) -> Answer:
-        return news_json(library, asker_of(request), after)
+    def news(request: Request, after: int | None = None) -> JSONResponse:
+        return _answer(lambda: news_json(library, asker_of(request), after))
 
 
 def _add_changing(router: APIRouter, library: Library, asker_of: AskerOf) -> None:
-    @router.post("/sync", status_code=202)
-    def sync(request: Request) -> Answer:
-        try:
+    @router.post("/sync")
+    def sync(request: Request) -> JSONResponse:
+        def begin() -> dict[str, str]:
             library.sync_now(asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        return {"state": "looking"}
+            return {"state": "looking"}
+
+        return _answer(begin, 202)
 
     @router.delete("/documents/{document_id:int}")
-    def remove(request: Request, document_id: int) -> Answer:
-        try:
-            return {"state": library.remove(document_id, asker_of(request))}
-        except (KeyError, FootnoteError) as error:
-            return refusal(error)
+    def remove(request: Request, document_id: int) -> JSONResponse:
+        return _answer(lambda: {"state": library.remove(document_id, asker_of(request))})
 
     @router.get("/left-out")
-    def left_out(request: Request) -> Answer:
-        try:
-            return {"paths": library.left_out(asker_of(request))}
-        except FootnoteError as error:
-            return refusal(error)
+    def left_out(request: Request) -> JSONResponse:
+        return _answer(lambda: {"paths": library.left_out(asker_of(request))})
 
     @router.post("/left-out")
-    def leave_out(request: Request, path: str) -> Answer:
-        try:
+    def leave_out(request: Request, path: str) -> JSONResponse:
+        def leave() -> dict[str, str]:
             library.leave_out(path, asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        return {"state": "left out"}
+            return {"state": "left out"}
+
+        return _answer(leave)
 
     @router.delete("/left-out")
-    def take_back(request: Request, path: str) -> Answer:
-        try:
+    def take_back(request: Request, path: str) -> JSONResponse:
+        def take() -> dict[str, str]:
             library.take_back(path, asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        return {"state": "taken back"}
+            return {"state": "taken back"}
+
+        return _answer(take)
 
 
 def _add_files(router: APIRouter, conversations: Conversations, asker_of: AskerOf) -> None:
-    @router.post("/documents", status_code=201)
+    @router.post("/documents")
     async def add(
         request: Request, name: str, conversation: str, kept: bool = False, more: int = 0
-    ) -> Answer:
+    ) -> JSONResponse:
         """The body is the file; `more` are those that follow it. One file each request."""
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
             return JSONResponse({"detail": "Content-Length is missing.", "reason": "name"}, 411)
         asker = asker_of(request)
 
-        def begin() -> Any:
+        def begin() -> Coming:
             coming = conversations.receive(
                 name, int(length), conversation, is_kept=kept, asker=asker
             )
@@ -169,24 +163,24 @@ def _add_files(router: APIRouter, conversations: Conversations, asker_of: AskerO
             return refusal(error)
         except ClientDisconnect:
             return JSONResponse({"detail": "The upload was broken off.", "reason": "cut"}, 400)
-        return {"name": path.name, "kept": kept}
+        return JSONResponse({"name": path.name, "kept": kept}, 201)
 
     @router.get("/conversations/{conversation}/files")
-    def files(request: Request, conversation: str) -> Answer:
-        try:
+    def files(request: Request, conversation: str) -> JSONResponse:
+        def listed() -> dict[str, Any]:
             found = conversations.files(conversation, asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        indexing = conversations.library.sync_state().indexing
-        return {"files": [one.as_json() for one in found], "indexing": indexing}
+            indexing = conversations.library.sync_state().indexing
+            return {"files": [one.as_json() for one in found], "indexing": indexing}
+
+        return _answer(listed)
 
     @router.delete("/conversations/{conversation}/files")
-    def remove_file(request: Request, conversation: str, name: str) -> Answer:
-        try:
-            was_there = conversations.remove(conversation, name, asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        return {"state": "deleted"} if was_there else refusal(KeyError(name))
+    def remove_file(request: Request, conversation: str, name: str) -> JSONResponse:
+        def removed() -> dict[str, str]:
+            conversations.remove(conversation, name, asker_of(request))
+            return {"state": "deleted"}
+
+        return _answer(removed)
 
 
 async def _take_body(request: Request, write: Callable[[bytes], None]) -> None:
@@ -203,19 +197,19 @@ async def _take_body(request: Request, write: Callable[[bytes], None]) -> None:
 
 def _add_narrowing(router: APIRouter, conversations: Conversations, asker_of: AskerOf) -> None:
     @router.get("/conversations/{conversation}/narrowing")
-    def narrowing(request: Request, conversation: str) -> Answer:
-        return conversations.narrowed(conversation, asker_of(request)).as_json()
+    def narrowing(request: Request, conversation: str) -> JSONResponse:
+        return _answer(lambda: conversations.narrowed(conversation, asker_of(request)).as_json())
 
     @router.put("/conversations/{conversation}/narrowing")
-    def narrow(request: Request, conversation: str, given: dict[str, Any]) -> Answer:
-        try:
+    def narrow(request: Request, conversation: str, given: dict[str, Any]) -> JSONResponse:
+        def narrowed() -> dict[str, Any]:
             if unknown := sorted(given.keys() - NARROWING_FIELDS):
                 raise SearchError(f"{unknown[0]!r} is nothing to narrow questions to here.")
             where = Where.from_json(given)
             conversations.narrow(conversation, where, asker_of(request))
-        except FootnoteError as error:
-            return refusal(error)
-        return where.as_json()
+            return where.as_json()
+
+        return _answer(narrowed)
 
 
 def overview_json(library: Library, asker: Asker) -> dict[str, Any]:
@@ -242,6 +236,21 @@ def overview_json(library: Library, asker: Asker) -> dict[str, Any]:
             "max_bytes": limits.max_file_bytes,
             "temporary_hours": limits.temporary_seconds / 3600,
         },
+    }
+
+
+def failures_json(library: Library, asker: Asker) -> dict[str, Any]:
+    """The files that could not be read, and those of types that are not."""
+    failed = [
+        {"path": one.path, "name": PurePath(one.path).name, "reason": one.reason,
+         "message": one.message}
+        for one in library.failures(asker)
+    ]  # fmt: skip
+    unsupported = library.sync_state().unsupported if asker.may_manage else ()
+    return {
+        "failures": failed,
+        "unsupported": list(unsupported[:MAX_UNSUPPORTED]),
+        "num_unsupported": len(unsupported),
     }
 
 
