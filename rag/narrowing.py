@@ -64,11 +64,7 @@ def _kind_of(word: str, library: Library, asker: Asker) -> str:
         return "folders"
     if "*" in word or "?" in word:
         return "globs"
-    try:
-        suffixes_of(word)
-    except ValueError:
-        pass
-    else:
+    if _is_type(word):
         return "types"
     if "." not in word and find_language(word) is not None:
         return "languages"
@@ -80,6 +76,16 @@ def _kind_of(word: str, library: Library, asker: Asker) -> str:
         f"{word!r} is neither a folder, a type nor a document here. Folders end with a slash, as "
         "in /only contracts/; names may have stars, as in /only report*."
     )
+
+
+def _is_type(word: str) -> bool:
+    """`pdf`, `.pdf` or `sheets`; `offer.pdf` is a document, though it ends like a type."""
+    if "/" in word or "." in word.lstrip("."):
+        return False
+    try:
+        return bool(suffixes_of(word))
+    except ValueError:
+        return False
 
 
 def chips(where: Where) -> list[str]:
