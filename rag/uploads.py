@@ -246,7 +246,9 @@ class Incoming:
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
-            return self._placed()
+            path = self._placed()
+            self._part.unlink()
+            return path
         except OSError as error:
             raise _disk_error(self.name, error) from error
 

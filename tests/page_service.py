@@ -232,7 +232,7 @@ class ScriptedService:
     def sync_now(self) -> None:
         """What was added is read; what was deleted is gone."""
         for folder in self.uploads.collections():
-            names = [path.name for path in folder.iterdir()]
+            names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
             fill_catalog(self.catalog, folder, names)
         for document in self.catalog.documents():
             if not Path(document.path).exists():
