@@ -70,7 +70,6 @@ class Syncing(Protocol):
 
     def sync_state(self) -> SyncState: ...
     def sync_now(self) -> None: ...
-    def catch_up(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +221,6 @@ class Library:
         """Look at the folders, in the background. LibraryError for who may not."""
         _check_may_manage(asker)
         self._syncing.sync_now()
-
-    def catch_up(self) -> None:
-        """Let what stands in the catalog be found at once, not only some seconds later."""
-        self._syncing.catch_up()
 
     def sync_added(self) -> None:
         """Files were added or deleted: look at them, whoever did it."""

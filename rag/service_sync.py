@@ -111,11 +111,6 @@ class DocumentKeeping:
             unsupported=tuple(report.unsupported if report else ()),
         )
 
-    def catch_up(self) -> None:
-        """Let the indexes that answer follow the catalog now."""
-        if (indexes := self._indexes) is not None:
-            indexes.catch_up()
-
     def sync_now(self) -> None:
         """Look at the folders in the background; a sync under way begins anew, and is not lost."""
         self._sync_asked.set()

@@ -238,9 +238,6 @@ class ScriptedService:
             if not Path(document.path).exists():
                 self.catalog.delete_document(document.path)
 
-    def catch_up(self) -> None:
-        pass
-
     def close(self) -> None:
         self.closed = True
         self.catalog.close()

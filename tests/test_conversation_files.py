@@ -45,7 +45,6 @@ def add(
 
 def settle(service: Service, chat: str = HERE, asker: Asker | None = None) -> None:
     eventually(lambda: service.conversations.num_unsettled(chat, asker or Asker()) == 0)
-    service.library.catch_up()
 
 
 def found(service: Service, chat: str, asker: Asker | None = None) -> set[str]:

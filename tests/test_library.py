@@ -175,7 +175,6 @@ def test_ten_thousand_documents_are_listed_a_page_at_a_time(tmp_path: Path) -> N
             return SyncState(roots=("/docs",))
 
         def sync_now(self) -> None: ...
-        def catch_up(self) -> None: ...
 
     uploads = Uploads(tmp_path / "uploads", UploadLimits(1, 1, readable_suffixes(), 1.0))
     with Catalog(tmp_path / "catalog.sqlite3") as catalog:

@@ -132,11 +132,13 @@ def test_how_far_reading_is_can_be_seen_before_the_first_document_is_done(
     """The first slice is encoded, the second waits at the gate: of a long file neither is all."""
     encoder = SlowEncoder()
     encoder.gate.set()
-    encode = encoder.encode_documents
+    encode, encoded = encoder.encode_documents, list[int]()
 
     def encode_once(texts: Any) -> Any:
         rows = encode(texts)
-        encoder.gate.clear()
+        if not encoded:
+            encoder.gate.clear()
+        encoded.append(len(texts))
         return rows
 
     monkeypatch.setattr(encoder, "encode_documents", encode_once)
@@ -150,7 +152,6 @@ def test_how_far_reading_is_can_be_seen_before_the_first_document_is_done(
     assert "eading 0 of 1 documents, 2 passages encoded" in service.state()
     assert service.status()["indexing"] == "0 of 1 documents, 2 passages encoded"
     encoder.gate.set()
-    monkeypatch.setattr(encoder, "encode_documents", encode)
     service.wait(PATIENCE_SECONDS)
     eventually(lambda: service.status()["indexing"] is None)
 
@@ -301,7 +302,6 @@ def test_a_command_finds_what_is_kept_and_nothing_of_conversations(
             incoming.finish()
     service.sync_now()
     eventually(lambda: service.catalog.counts()["documents"] == 3)
-    service.catch_up()
     found = start(roots=None, with_generator=False).footnote.search("cats", 5)
     assert {Path(hit.chunk.path).name for hit in found} == {"kept.txt", "pump.txt"}
 
@@ -315,7 +315,6 @@ def test_a_page_of_a_collection_also_finds_what_was_added(
         incoming.finish()
     service.sync_now()
     eventually(lambda: service.catalog.counts()["documents"] == 2)
-    service.catch_up()
     found = service.footnote.search("pump cats", 5)
     assert [Path(hit.chunk.path).name for hit in found] == ["cat.txt"]
 

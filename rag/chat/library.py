@@ -98,8 +98,6 @@ async def until_read(conversations: Conversations, language: str, show: ShowLine
             await show(line)
             shown = line
         await asyncio.sleep(LOOK_SECONDS)
-    if await asyncio.to_thread(conversations.files, key, who):
-        await asyncio.to_thread(conversations.library.catch_up)
     return ""
 
 
