@@ -151,7 +151,13 @@ export class LibraryPanel {
     this.offset = offset;
     this.found = found;
     for (const one of found.documents) this.names.set(one.id, one.name);
+    const focused = document.activeElement?.closest?.("li[data-path]") && document.activeElement;
+    const spot = focused && [focused.closest("li").dataset.path, [...focused.closest("li").querySelectorAll("a, button, input")].indexOf(focused)];
     this.rows.replaceChildren(...found.documents.map((one) => this.row(one)));
+    if (spot) {
+      const row = [...this.rows.children].find((one) => one.dataset.path === spot[0]);
+      row?.querySelectorAll("a, button, input")[spot[1]]?.focus();
+    }
     if (!found.total) this.rows.append(make("li", { class: "fl-empty" }, this.overview?.documents ? words.nothing : words.none));
     this.drawPager();
     this.narrowed();
@@ -179,13 +185,15 @@ export class LibraryPanel {
   /** What was added is deleted, after a second click; anything else is left out, which can be undone. */
   remover(one) {
     const label = one.added ? words.del : words.leaveOut;
+    const isAsked = this.sure === one.path; // a list drawn anew in between asks no second time
     const act = async (element) => {
-      if (one.added && !element.dataset.sure) {
+      if (one.added && this.sure !== one.path) {
+        this.sure = one.path;
         element.dataset.sure = "1";
         element.textContent = words.sure;
-        element.addEventListener("blur", () => { delete element.dataset.sure; element.textContent = "✕"; }, { once: true });
         return;
       }
+      this.sure = "";
       try {
         await api(`/api/documents/${one.id}`, { method: "DELETE" });
       } catch (error) { return say(error.message, true); }
@@ -194,7 +202,8 @@ export class LibraryPanel {
       const undo = { label: words.undo, run: () => this.takeBack(one.path) };
       say(one.added ? words.deleted(one.name) : words.leftOutTold(one.name), false, one.added ? null : undo);
     };
-    return button("✕", act, { title: label, "aria-label": `${label}: ${one.name}`, "data-testid": "remove-document" });
+    const attributes = { title: label, "aria-label": `${label}: ${one.name}`, "data-testid": "remove-document" };
+    return button(isAsked ? words.sure : "✕", act, isAsked ? { ...attributes, "data-sure": "1" } : attributes);
   }
 
   async takeBack(path) {

@@ -19,11 +19,11 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
 ]
-PATIENCE_MS = 120_000  # a busy machine reads, encodes and draws at the same time
+PATIENCE_MS = 60_000  # a busy machine reads, encodes and draws at the same time
 SAMPLES = ("handbook", "products", "人事")
 QUESTION = "Which colour is the zebra pump?"
 ZEBRA = "The zebra pump of the Kestrel line is painted turquoise."
-SHOTS = os.environ.get("FOOTNOTE_SHOTS", "")  # a folder for pictures, to look at
+SHOTS = os.environ.get("PAGE_SHOTS", "")  # a folder for pictures, to look at
 
 
 @pytest.fixture(scope="module")

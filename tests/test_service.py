@@ -10,6 +10,7 @@ import pytest
 from fakes import WordEncoder
 
 import ingest.sync
+from ingest.reading import Reading
 from ingest.sync import sync
 from rag import parts
 from rag.catalog import Catalog
@@ -323,6 +324,7 @@ def test_a_sync_under_way_begins_anew_for_what_was_added(
     start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new file is read before the others that still wait, and none is lost."""
+    monkeypatch.setattr("rag.documents.reading_of", lambda settings: Reading(readers=1))
     encoder = SlowEncoder()
     encoder.gate.clear()
     monkeypatch.setattr(parts, "open_encoder", lambda settings, say: encoder)
