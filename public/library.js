@@ -57,9 +57,10 @@ function chip(label, kind, title, onRemove, more = []) {
 }
 
 function narrowingChips() {
-  const shown = [];
+  const shown = [], own = new Set(state.files.map((file) => file.id)); // their chips show it themselves
   for (const [field, values] of Object.entries(state.narrowing)) {
     for (const value of values) {
+      if (field === "documents" && own.has(value)) continue;
       const label = field === "folders" ? `${value.replace(/\/+$/, "").split("/").pop()}/`
         : field === "documents" ? (panel?.nameOf(value) ?? namesById.get(value) ?? String(value).split("/").pop())
         : words.kinds[value] ?? value;
@@ -67,7 +68,7 @@ function narrowingChips() {
       shown.push(chip(label, "only", `${words.only}: ${value}`, remove));
     }
   }
-  if (shown.length) shown.unshift(make("span", { class: "fl-lead" }, words.only));
+  if (Object.keys(state.narrowing).length) shown.unshift(make("span", { class: "fl-lead" }, words.only));
   return shown;
 }
 
@@ -83,7 +84,8 @@ function fileChip(file) {
   const isOnly = state.narrowing.documents?.includes(file.id);
   const remove = () => removeFile(file);
   if (file.state === "failed") {
-    return chip(`${file.name}: ${words.reasons[file.reason] ?? file.message}`, "failed", file.message, remove);
+    const reason = words.reasons[file.reason];
+    return chip(reason ? `${file.name}: ${reason}` : file.message, "failed", file.message, remove);
   }
   if (file.state === "indexing") return chip(`${file.name} · ${words.reading}`, "reading", "", remove);
   namesById.set(file.id, file.name);
@@ -93,7 +95,7 @@ function fileChip(file) {
     documents: isOnly ? state.narrowing.documents.filter((one) => one !== file.id)
       : [...(state.narrowing.documents ?? []), file.id],
   }));
-  return chip(file.name, file.kept ? "kept" : "ready", file.kept ? words.keptFile : words.temporaryFile, remove, [only]);
+  return chip(file.name, isOnly ? "only" : file.kept ? "kept" : "ready", file.kept ? words.keptFile : words.temporaryFile, remove, [only]);
 }
 
 async function removeFile(file) {
