@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import chainlit as cl
 from chainlit.context import context
 
 from rag import web
-from rag.access import Caller
-from rag.chat import socket
+from rag.chat import library, socket
 from rag.chat.choices import ANSWER, SEARCH, Choices
 from rag.chat.faults import empty_text, error_text
 from rag.chat.kept import mend, remembered
@@ -22,6 +20,7 @@ from rag.chat.panel import TASK, panel, task_switch
 from rag.chat.reply import AGAIN, Reply
 from rag.chat.starters import StarterCache
 from rag.chat.texts import WORDS, language_of
+from rag.library import Asker
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +45,7 @@ async def offer_settings(choices: Choices) -> None:
     model = str((await asyncio.to_thread(web.current_service().status)).get("generator") or "")
     await panel(choices, model or WORDS[language]["no_model"], language).send()
     await context.emitter.set_modes([task_switch(language)])
+    await library.greet()
 
 
 @cl.on_settings_update
@@ -55,10 +55,9 @@ async def choose(values: dict[str, Any]) -> None:
     cl.user_session.set(CHOICES, choices)
 
 
-def caller() -> Caller:
+def asker() -> Asker:
     """Who asks, with the rights of now. Raises FootnoteError if they may not come in any more."""
-    user = cl.user_session.get("user")
-    return web.caller_named(user.identifier if user else None)
+    return web.asker_named(_person() or None)
 
 
 @cl.on_message
@@ -88,6 +87,10 @@ async def answer(message: cl.Message, task: str, *, again: bool = False) -> None
     if before := cl.user_session.get(REPLY):
         await before.withdraw()
     service = web.current_service()
+    told = await library.command(question, service.conversations, asker())
+    if told is not None:
+        await cl.Message(content=told).send()
+        return
     if service.state() == "ready" and not service.catalog.counts()["documents"]:
         await cl.ErrorMessage(content=empty_text(service.indexing, language)).send()
         return
@@ -95,12 +98,11 @@ async def answer(message: cl.Message, task: str, *, again: bool = False) -> None
     cl.user_session.set(REPLY, reply)
     try:
         options = _choices().options(memory.previous, again=again)
-        options = replace(options, where=web.readable_where(caller()))
         if task == SEARCH:
-            await reply.search(service, options)
+            await reply.search(service, options, asker())
             await reply.offer_again("answer")
         else:
-            await reply.run(service, memory.history(), options)
+            await reply.run(service, memory.history(), options, asker())
             await reply.offer_again()
     except asyncio.CancelledError:
         await reply.offer_again()
@@ -136,6 +138,8 @@ async def leave() -> None:
                 reply.is_lost = True
             session.current_task.cancel()
 
+    if session.to_clear:
+        await library.end(web.current_service().conversations, asker())
     _leaving.add(task := asyncio.create_task(stop_unless_back()))
     task.add_done_callback(_leaving.discard)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rag import parts, service
+from rag import parts, service_sync
 from rag.config import load_settings
 from rag.metrics import percentile
 from rag.service import Service
@@ -66,13 +66,13 @@ def measure(base: Path, options: argparse.Namespace) -> dict[str, Any]:
 
         parts.open_encoder = lambda *_: WordEncoder()  # type: ignore[assignment]
     looks: list[Any] = []
-    run_sync = service.run_sync
+    run_sync = service_sync.run_sync
 
     def counted(*arguments: Any) -> Any:
         looks.append(run_sync(*arguments))
         return looks[-1]
 
-    service.run_sync = counted
+    service_sync.run_sync = counted
     running = Service(settings, roots=[docs], with_generator=False)
     try:
         started = time.perf_counter()

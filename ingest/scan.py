@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,16 +89,26 @@ class IgnoreRules:
         return False
 
 
-def scan(roots: Sequence[Path], *, max_file_bytes: int, follow_links: bool = False) -> Scan:
+def scan(
+    roots: Sequence[Path],
+    *,
+    max_file_bytes: int,
+    follow_links: bool = False,
+    left_out: Collection[str] = (),
+) -> Scan:
     """Find every file under the roots (folders or files).
 
     Left out: hidden files and folders, what IGNORE_FILE names, indexes of Footnote, and the lock
-    files of Office; links to folders, and (reason `link`) links to files outside the roots, unless
-    `follow_links`. A root that is not there is a failure `missing`.
+    files of Office; the paths `left_out`, and what is below them; links to folders, and (reason
+    `link`) links to files outside the roots, unless `follow_links`. A root that is not there is a
+    failure `missing`.
     """
     found = Scan()
-    walk = _Walk(found, max_file_bytes, [os.path.realpath(root) for root in roots], follow_links)
+    real_roots = [os.path.realpath(root) for root in roots]
+    walk = _Walk(found, max_file_bytes, real_roots, follow_links, frozenset(left_out))
     for root in roots:
+        if str(root) in walk.left_out:
+            continue
         if root.is_dir():
             walk.folder(root, IgnoreRules())
         elif root.exists():
@@ -125,8 +135,14 @@ class _Walk:
     """Goes through folders, and adds to what is found."""
 
     def __init__(
-        self, found: Scan, max_file_bytes: int, real_roots: Sequence[str], follow_links: bool
+        self,
+        found: Scan,
+        max_file_bytes: int,
+        real_roots: Sequence[str],
+        follow_links: bool,
+        left_out: frozenset[str],
     ) -> None:
+        self.left_out = left_out
         self._found = found
         self._max_file_bytes = max_file_bytes
         self._real_roots = real_roots
@@ -145,7 +161,7 @@ class _Walk:
             self._fail(str(folder), "ignore_file", str(error))
             return
         for entry in entries:
-            if not is_hidden(entry.name):
+            if not is_hidden(entry.name) and entry.path not in self.left_out:
                 self._entry(entry, rules)
 
     def _entry(self, entry: os.DirEntry[str], rules: IgnoreRules) -> None:

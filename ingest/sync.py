@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ingest.changes import Changes, Comparison
 from ingest.chunker import CHUNKER_VERSION, MAX_CONTEXT_TOKENS
 from ingest.pool import Prepared, Reader, ReaderPool
 from ingest.reading import DEFAULT_READING, Reading, ReadingProcess
-from ingest.scan import Failure, scan
+from ingest.scan import Failure, Scan, scan
 from ingest.touched import Busy, nothing_is_busy
 from ingest.window import Pending, Window
 from ingest.writing import Writer
@@ -97,8 +97,13 @@ def sync(
     reading: Reading = DEFAULT_READING,
     follow_links: bool = False,
     busy: Busy = nothing_is_busy,
+    first: Sequence[Path] = (),
+    left_out: Collection[str] = (),
 ) -> SyncReport:
     """Index what is new or changed under the roots (absolute), and drop what is gone.
+
+    `first` are more folders, which go first and are not remembered; the files and folders
+    `left_out` count as not there.
 
     Files of equal size and time are not opened; text that was encoded before is not encoded
     again; documents outside the roots stay. `explain` gets a line when all must be read anew;
@@ -118,7 +123,12 @@ def sync(
         busy=busy,
     )
     with disk_errors(indexes.folder):
-        return run.run([Path(root) for root in roots], max_file_bytes, follow_links)
+        is_whole = run.remember([Path(root) for root in roots])
+        roots = [*first, *map(Path, roots)]
+        found = scan(
+            roots, max_file_bytes=max_file_bytes, follow_links=follow_links, left_out=left_out
+        )
+        return run.run(roots, found, is_whole)
 
 
 class _Sync:
@@ -143,6 +153,7 @@ class _Sync:
         self._should_stop = should_stop
         self._explain = explain
         self._busy = busy
+        self._started = time.monotonic()
         self._report = SyncReport()
         self._changes = Changes()
         self._window = Window()
@@ -150,12 +161,9 @@ class _Sync:
         self._done = 0
         self._last_path = ""  # of the files that are done, or the first
 
-    def run(self, roots: Sequence[Path], max_file_bytes: int, follow_links: bool) -> SyncReport:
-        started = time.monotonic()
+    def run(self, roots: Sequence[Path], found: Scan, is_whole: bool) -> SyncReport:
+        """Bring the catalog to what was found; `is_whole`: no remembered root is missing."""
         report = self._report
-        self._indexes.claim_encoder(self._encoder.fingerprint)
-        is_whole = self._remember(roots)
-        found = scan(roots, max_file_bytes=max_file_bytes, follow_links=follow_links)
         report.unsupported, report.failed = found.unsupported, list(found.failed)
         changes = self._changes = Comparison(
             self._catalog,
@@ -173,11 +181,12 @@ class _Sync:
             self._set_meta(CHUNKING_KEY, self._chunking())
             self._set_meta(READING_KEY, self._reading_name())
         self._tidy(may_prune=is_whole and not report.was_stopped)
-        report.seconds = time.monotonic() - started
+        report.seconds = time.monotonic() - self._started
         return report
 
-    def _remember(self, roots: Sequence[Path]) -> bool:
+    def remember(self, roots: Sequence[Path]) -> bool:
         """Add the roots to those remembered; False if one of them is not there just now."""
+        self._indexes.claim_encoder(self._encoder.fingerprint)
         known = remembered_roots(self._catalog)
         for root in roots:
             if str(root) not in known and not root.exists():

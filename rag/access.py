@@ -96,7 +96,8 @@ class ReadableCatalog:
     """A catalog as a caller may see it: other documents do not exist (KeyError, None, []).
 
     It has what shows documents, and nothing more: a new way in must be checked here first.
-    `caller` tells who it is, at each call; by default whom the request was let in as.
+    `caller` tells who it is, at each call; by default whom the request was let in as. `is_private`
+    tells of a path and a person's name whether it is another person's alone.
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class ReadableCatalog:
         catalog: Catalog,
         access: Access = EVERYONE_READS,
         caller: Callable[[], Caller | None] = current_caller.get,
+        is_private: Callable[[str, str], bool] = lambda path, name: False,
     ) -> None:
         self._catalog = catalog
+        self._is_private = is_private
         self._access = access
         self._caller = caller
 
@@ -140,4 +143,7 @@ class ReadableCatalog:
         return self._may_read(document.document_id, document.path)
 
     def _may_read(self, document_id: int, path: str) -> bool:
-        return self._access.may_read(self._catalog, self._caller(), document_id, path)
+        caller = self._caller() or ANONYMOUS
+        if self._is_private(path, caller.name):
+            return False
+        return self._access.may_read(self._catalog, caller, document_id, path)

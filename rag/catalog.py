@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rag.catalog_file import SCHEMA_VERSION
+from rag.catalog_listing import CatalogListing
 from rag.catalog_places import PLACES_KEY, CatalogPlaces
 from rag.catalog_reading import LOG_START_KEY
 from rag.catalog_sentences import CatalogSentences
@@ -26,7 +27,7 @@ ENCODER_KEY = "encoder"  # in meta: the fingerprint of the encoder that made the
 DROPPED_AT_ONCE = 50_000  # changes in one transaction: it stays short, whatever the log's length
 
 
-class Catalog(CatalogSentences, CatalogPlaces):
+class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
     """Keeps documents, chunks, embeddings, failures and the log of changes.
 
     One writer at a time, and readers that it never blocks; safe to share between threads. Raises

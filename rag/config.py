@@ -179,6 +179,18 @@ class Settings(BaseSettings):
         30.0, ge=0.0, le=86_400, description="how long to wait for another process that writes"
     )
 
+    uploads: bool = Field(True, description="whether people may add files on the page")
+    max_upload_mb: float = Field(50.0, gt=0, description="larger files are not taken")
+    max_uploads_mb: float = Field(
+        2000.0, gt=0, description="all files that one person has added take no more"
+    )
+    upload_types: tuple[str, ...] = Field(
+        (), description="suffixes or kinds that may be added, such as pdf, word, .md; none: all"
+    )
+    temporary_hours: float = Field(
+        24.0, gt=0, description="files added to one conversation are deleted so long after its end"
+    )
+
     collections: dict[str, CollectionSettings] = Field(
         {}, description="folders by name, as tables [collections.NAME] with folders and index"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,8 +19,11 @@ from rag.config import Settings
 from rag.encoder import Encoder
 from rag.errors import FootnoteError, IndexStateError
 from rag.indexes import CATALOG_FILE, Indexes
+from rag.left_out import LeftOut
 from rag.parts import Say
+from rag.uploads import UploadLimits, Uploads, readable_suffixes
 
+UPLOADS_FOLDER = "uploads"
 ENCODER_SETTINGS_KEY = "encoder_settings"  # in meta: how the encoder was asked for, in JSON
 ENCODER_SETTINGS = frozenset(
     {"encoder", "encoder_kernel", "encoder_dimensions", "query_prompt", "document_prompt"}
@@ -113,6 +115,17 @@ def _encoder_settings(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(include=set(ENCODER_SETTINGS))
 
 
+def uploads_of(settings: Settings) -> Uploads:
+    """The place of files that people add. It lies below the index, whichever generation serves."""
+    limits = UploadLimits(
+        max_file_bytes=int(min(settings.max_upload_mb, settings.max_file_mb) * 1_000_000),
+        max_total_bytes=int(settings.max_uploads_mb * 1_000_000),
+        suffixes=readable_suffixes(settings.upload_types) if settings.uploads else frozenset(),
+        temporary_seconds=settings.temporary_hours * 3600,
+    )
+    return Uploads(settings.index.resolve() / UPLOADS_FOLDER, limits)
+
+
 def reading_of(settings: Settings) -> Reading:
     """How files are read."""
     return Reading(
@@ -131,11 +144,13 @@ def run_sync(
     roots: Sequence[Path],
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
-    stop: threading.Event | None = None,
+    should_stop: Callable[[], bool] | None = None,
     explain: Say | None = None,
     busy: Busy = nothing_is_busy,
 ) -> SyncReport:
-    """Bring the index to the folders' present state."""
+    """Bring the index to the present state of the folders, and of what people have added."""
+    uploads = uploads_of(settings)
+    uploads.remove_expired()
     report = sync(
         indexes,
         encoder,
@@ -143,11 +158,13 @@ def run_sync(
         max_file_bytes=settings.max_file_bytes,
         max_chunk_tokens=min(settings.chunk_tokens, encoder.max_tokens),
         progress=progress,
-        should_stop=stop.is_set if stop else None,
+        should_stop=should_stop,
         explain=explain,
         reading=reading_of(settings),
         follow_links=settings.follow_links,
         busy=busy,
+        first=[uploads.folder] if uploads.folder.is_dir() else [],
+        left_out=LeftOut(settings.index).paths(),
     )
     asked = json.dumps(_encoder_settings(settings), sort_keys=True)
     if indexes.catalog.get_meta(ENCODER_SETTINGS_KEY) != asked:

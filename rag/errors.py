@@ -7,6 +7,7 @@ FootnoteError
 ├── IndexStateError   the index is missing, damaged, locked, or of another version
 ├── SearchError       a search asks for what cannot be: a filter, a mode, a collection
 ├── SchemaError       a JSON schema that an answer shall have cannot be used
+├── LibraryError      a file is not taken into the library, or out of it (carries a reason code)
 └── GenerationError   the language model failed
 """
 
@@ -51,6 +52,17 @@ class SearchError(FootnoteError):
 
 class SchemaError(FootnoteError):
     """A JSON schema that an answer shall have cannot be used."""
+
+
+class LibraryError(FootnoteError):
+    """A file is not taken into the library, or out of it.
+
+    `reason` is a stable word: off, name, type, too_large, empty, full, disk, missing, forbidden.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class GenerationError(FootnoteError):

@@ -29,6 +29,7 @@ KINDS: dict[str, frozenset[str]] = {
     for kind, suffixes in _KINDS.items()
 }
 KNOWN_SUFFIXES = frozenset[str]().union(*KINDS.values())
+UNREAD_SUFFIXES = frozenset({".doc", ".xls", ".ppt", ".xlsb"})  # known, and named with their cure
 # Files that hold other files, which are addressed as `archive.zip!/folder/file.txt`.
 CONTAINER_SUFFIXES = KINDS["archive"] | KINDS["mail"] | {".mht", ".mhtml"}
 MEMBER_MARK = "!/"

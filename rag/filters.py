@@ -100,7 +100,7 @@ class Filters:
         """By all that is said of documents: what it was, and what the log says has changed."""
         if not (
             where.folders or where.globs or where.types or where.documents
-            or where.after or where.before
+            or where.after or where.before or where.outside
         ):  # fmt: skip
             return None
         if kept is not None and kept.of_documents is not None and kept.places == places:

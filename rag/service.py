@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ingest.refining import Refining
-from ingest.sync import Progress, SyncReport, remembered_roots
-from ingest.touched import Busy, nothing_is_busy
-from ingest.watch import watch
+from ingest.sync import remembered_roots
 from rag import generations, parts
-from rag.catalog import ENCODER_KEY, Catalog
 from rag.config import Settings, load_settings
-from rag.documents import (
-    LatestCatalog,
-    all_roots,
-    changes_in,
-    explain_reindexing,
-    open_catalog,
-    open_old_encoder,
-    run_sync,
-)
-from rag.encoder import Encoder
-from rag.errors import FootnoteError, IndexStateError
+from rag.conversation_files import Conversations
+from rag.errors import FootnoteError
 from rag.generate import Generator
-from rag.indexes import Indexes
+from rag.library import Library
 from rag.parts import Say
 from rag.pipeline import Footnote
 from rag.readiness import Readiness
-from rag.reranker import Reranker
 from rag.retriever import EVERYTHING
+from rag.service_sync import DocumentKeeping
 from rag.where import Where
 
-log = logging.getLogger(__name__)
-
-FIRST_SYNC_PATIENCE_SECONDS = 60.0  # questions wait that long for the first look at the folders
-LOCK_RETRY_SECONDS = 5.0
 CLOSE_PATIENCE_SECONDS = 10.0
 
 
@@ -50,7 +29,7 @@ def say_on_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class Service:
+class Service(DocumentKeeping):
     """Opens encoder, indexes and language model side by side, and answers when all are ready.
 
     With `roots` (given, or remembered by the index when empty) it brings the index up to date
@@ -69,39 +48,25 @@ class Service:
         with_generator: bool = True,
         where: Where = EVERYTHING,
     ) -> None:
-        self.settings, self._where = settings, where
+        super().__init__(settings, say, roots, is_watching)
+        self._where = self._with_uploads(where)
         self.passwords = tuple(password.get_secret_value() for password in settings.passwords)
-        self._catalogs = [open_catalog(settings.index, create=roots is not None)]
-        self._holds = ExitStack()
-        self._holds.enter_context(generations.hold(generations.current(settings.index)))
-        self.last_sync: SyncReport | None = None
-        self.indexing: str | None = None  # how far the sync under way is
-        self._say = say
-        self._roots = roots
-        self._is_watching = is_watching
-        self._lock = threading.RLock()
         waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
         if with_generator:
             waiting["generator"] = "loading the language model"
         self._readiness = Readiness(self._lock, waiting)
-        self._stop = threading.Event()
-        self._refining = Refining(self._stop, say)
-        self._problem = ""
-        self._threads: list[threading.Thread] = []
-        self._said: set[str] = set()  # by the last sync: a failed file is named once
-        self._retired: list[Indexes] = []  # a question under way may still read them
-        self._own_encoder: Encoder | None = None  # that the settings name
-        self._reranker: Reranker | None = None
-        self._encoder: Encoder | None = None  # that searches
-        self._words_only = False  # the vectors are of an encoder that cannot be had any more
         self._generator: Generator | None = None
-        self._indexes: Indexes | None = None
-        self._footnote: Footnote | None = None
+        self.library = Library(self.catalog, settings.index, self.uploads, self)
+        self.conversations = Conversations(self.library)
 
-    @property
-    def catalog(self) -> Catalog:
-        """For reading; what it gives is always the serving generation's."""
-        return cast(Catalog, LatestCatalog(self._catalogs))
+    def _with_uploads(self, where: Where) -> Where:
+        """On the page a collection has what people add beside it, and the page says whose.
+
+        A command finds what was added to be kept, as far as it lies in its collection.
+        """
+        if self._roots is None:
+            return where.also(self.uploads.visible())
+        return self.uploads.only([self.uploads.folder], where) if where else where
 
     # What the page and the commands use
 
@@ -112,11 +77,6 @@ class Service:
         self._launch(self._keep_documents)
         if self._readiness.waits_for("generator"):
             self._launch(self._load_generator)
-
-    def _launch(self, job: Callable[[], None]) -> None:
-        thread = threading.Thread(target=self._run, args=(job,), name=job.__name__, daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     @property
     def footnote(self) -> Footnote:
@@ -142,16 +102,13 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """Everything a program may want to know."""
-        indexes = self._indexes
         return {
             "ready": self._readiness.is_ready,
             "state": self.state(),
-            "problem": self._problem,
+            "problem": self.problem,
             "indexing": self.indexing,
             "generator": self._generator.name if self._generator else None,
-            "follows_another_process": bool(
-                indexes and indexes.read_only and self._roots is not None
-            ),
+            "follows_another_process": self.follows_another_process,
             **parts.index_status(self.settings.index, remembered_roots),
         }
 
@@ -160,8 +117,8 @@ class Service:
         for thread in self._threads:
             while thread.is_alive():
                 thread.join(1.0)  # in pieces, so that Ctrl-C is heard
-        if self._problem:
-            raise FootnoteError(self._problem)
+        if self.problem:
+            raise FootnoteError(self.problem)
 
     def close(self) -> None:
         """Stop the background work and let everything go. Questions under way end with an error."""
@@ -180,23 +137,6 @@ class Service:
             generations.remove_unused(self.settings.index)
 
     # Becoming ready
-
-    def _run(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:
-            if self._stop.is_set():
-                return
-            log.debug("%s failed", job.__name__, exc_info=True)
-            self._fail(parts.as_footnote_error(error))
-
-    def _fail(self, error: FootnoteError) -> None:
-        self._say(str(error))
-        if not self._readiness.fail(error):
-            self._problem = str(error)  # what is open still answers
-
-    def _done(self, part: str) -> None:
-        self._readiness.done(part, self._set_footnote)
 
     def _set_footnote(self) -> None:
         assert self._indexes is not None and self._encoder is not None
@@ -226,172 +166,6 @@ class Service:
             return
         self._generator = generator
         self._done("generator")
-
-    # Keeping the documents
-
-    def _keep_documents(self) -> None:
-        def say(line: str) -> None:
-            self._readiness.tell("encoder", line)
-            self._say(line)
-
-        encoder = self._own_encoder = parts.open_encoder(self.settings, say)
-        self._reranker = parts.open_reranker(self.settings, say)
-        indexes = self._open_indexes()
-        self._serve(indexes)
-        self._done("encoder")
-        if self._roots is None:
-            self._done("documents")
-            return
-        if indexes.read_only and not self._take_over():
-            return
-        roots = all_roots(self._roots or (), self.catalog)
-        if generations.fits(self.settings.index, encoder.fingerprint):
-            assert self._indexes is not None
-            self._sync(self._indexes, roots)
-        elif not self._reindex(encoder, roots):
-            return
-        self._done("documents")
-        if self._is_watching and roots and not self._stop.is_set():
-            if self.settings.sentence_vectors:
-                self._launch(self._refine)
-            watch(
-                roots,
-                on_change=lambda busy: self._follow(roots, busy),
-                stop=self._stop,
-                debounce_ms=self.settings.debounce_ms,
-                poll_seconds=self.settings.poll_seconds,
-                say=self._say,
-            )
-
-    def _dimension(self) -> int:
-        assert self._own_encoder is not None
-        folder = generations.current(self.settings.index)
-        return generations.dimension_of(folder) or self._own_encoder.dimension
-
-    def _open_indexes(self) -> Indexes:
-        """As the writer if no other process is, else as its follower."""
-        if self._roots is not None:
-            try:
-                return parts.open_indexes(self.settings, self._dimension(), read_only=False)
-            except IndexStateError:
-                holder = parts.lock_holder(self.settings.index)
-                if holder is None:
-                    raise
-                text = str(holder)
-                self._say(f"{text[:1].upper()}{text[1:]} writes to the index; following that one.")
-        return self._open_reader()
-
-    def _open_reader(self) -> Indexes:
-        return parts.open_indexes(self.settings, self._dimension(), read_only=True)
-
-    def _serve(self, indexes: Indexes) -> None:
-        """Answer from these indexes from now on, with the encoder that made their vectors."""
-        encoder, words_only = self._encoder_of(indexes)
-        if indexes.catalog.path != self._catalogs[-1].path:
-            self._holds.enter_context(generations.hold(indexes.folder))
-            self._catalogs.append(Catalog(indexes.catalog.path, read_only=True))
-        with self._lock:
-            if self._indexes is not None:
-                self._retired.append(self._indexes)
-            self._indexes, self._encoder, self._words_only = indexes, encoder, words_only
-            if self._footnote is not None:
-                self._set_footnote()
-
-    def _encoder_of(self, indexes: Indexes) -> tuple[Encoder, bool]:
-        """The encoder to search with, and whether it can find by words alone."""
-        own = self._own_encoder
-        assert own is not None
-        stored = indexes.catalog.get_meta(ENCODER_KEY)
-        for encoder in (own, self._encoder):
-            if encoder is not None and stored in (None, encoder.fingerprint):
-                return encoder, False
-        old = open_old_encoder(self.settings, indexes.catalog, self._say)
-        return (own, True) if old is None else (old, False)
-
-    def _reindex(self, encoder: Encoder, roots: Sequence[Path]) -> bool:
-        """Fill a new generation while the old one answers, and put it in its place.
-
-        False when stopped before; the next start goes on with it.
-        """
-        self._say(explain_reindexing(self.catalog))
-        self._done("documents")
-        index, precision = self.settings.index, self.settings.vector_precision
-        indexes = generations.begin(index, encoder.fingerprint, encoder.dimension, precision)
-        try:
-            self._sync(indexes, roots, encoder)
-            if self._stop.is_set():
-                indexes.close()
-                return False
-        except BaseException:
-            indexes.close()
-            raise
-        generations.activate(index, indexes.folder)
-        self._serve(indexes)
-        self._say("The new generation of the index answers from now on.")
-        return True
-
-    def _take_over(self) -> bool:
-        """Follow the writer until it ends, then become it; False when stopped before."""
-        self._done("documents")
-        while not self._stop.wait(LOCK_RETRY_SECONDS):
-            if parts.lock_holder(self.settings.index) is not None:
-                continue
-            try:
-                indexes = parts.open_indexes(self.settings, self._dimension(), read_only=False)
-            except IndexStateError:  # another follower was faster
-                continue
-            self._serve(indexes)
-            return True
-        return False
-
-    def _follow(self, roots: Sequence[Path], busy: Busy) -> None:
-        """Sync after a change; what goes wrong is said once, and tried again at the next."""
-        assert self._indexes is not None
-        try:
-            self._sync(self._indexes, roots, busy=busy)
-            self._problem = ""
-        except FootnoteError as error:
-            if str(error) != self._problem:
-                self._say(str(error))
-            self._problem = str(error)
-
-    def _refine(self) -> None:
-        self._refining.run(self._to_refine)
-
-    def _to_refine(self) -> tuple[Indexes, Encoder] | None:
-        """The index that answers, if this is its writer and its vectors are the encoder's."""
-        with self._lock:
-            if self._indexes is None or self._indexes.read_only or self._words_only:
-                return None
-            return self._indexes, cast(Encoder, self._encoder)
-
-    def _sync(
-        self,
-        indexes: Indexes,
-        roots: Sequence[Path],
-        encoder: Encoder | None = None,
-        busy: Busy = nothing_is_busy,
-    ) -> None:
-        encoder = encoder or cast(Encoder, self._encoder)
-        started = time.monotonic()
-
-        def progress(now: Progress) -> None:
-            self.indexing = str(now)
-            self._readiness.tell("documents", f"reading {now}")
-            if time.monotonic() - started > FIRST_SYNC_PATIENCE_SECONDS:
-                self._done("documents")
-
-        try:
-            with self._refining.paused():
-                self.last_sync = run_sync(
-                    indexes, encoder, roots, self.settings, progress, self._stop, self._say, busy
-                )
-        finally:
-            self.indexing = None
-        lines = changes_in(self.last_sync)
-        for line in (line for line in lines if line not in self._said):
-            self._say(line)
-        self._said = set(lines)
 
 
 def open_service(say: Say = say_on_stderr) -> Service:

@@ -6,27 +6,31 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from rag import web_chainlit
-from rag.access import ANONYMOUS, EVERYONE_READS, LOCAL, Caller, ReadableCatalog
+from rag.access import ANONYMOUS, EVERYONE_READS, LOCAL, Caller, ReadableCatalog, current_caller
 from rag.ask_options import USUAL, AskOptions
 from rag.catalog import Catalog
 from rag.chat.routes import conversations_router
 from rag.config import Settings, load_settings
+from rag.conversation_files import Conversations
 from rag.errors import FootnoteError
+from rag.library import EVERYBODY, Asker, Library
 from rag.people import People, open_people
 from rag.sign_in import Door, Token, sign_in_router
 from rag.throttle import Throttle
 from rag.types import AnswerEvent, Found, Message
 from rag.viewer import viewer_router
 from rag.web_guard import LOOPBACK_HOSTS, Guard
+from rag.web_library import library_router
 from rag.where import Mode, Where
 
 log = logging.getLogger(__name__)
@@ -62,6 +66,10 @@ class Service(Protocol):
     def indexing(self) -> str | None: ...
     @property
     def passwords(self) -> tuple[str, ...]: ...
+    @property
+    def library(self) -> Library: ...
+    @property
+    def conversations(self) -> Conversations: ...
     def start(self) -> None: ...
     def close(self) -> None: ...
     def state(self) -> str: ...
@@ -88,15 +96,28 @@ def caller_named(name: str | None) -> Caller:
     return caller
 
 
-def readable_where(caller: Caller) -> Where:
-    """What a question of the caller's must be narrowed to."""
-    return _people.access.where(caller) if _people else EVERYTHING
+def asker_named(name: str | None) -> Asker:
+    """The chat's user as the library knows them. Raises FootnoteError as `caller_named` does."""
+    return _as_asker(_people, caller_named(name))
+
+
+def _as_asker(people: People | None, caller: Caller | None) -> Asker:
+    if people is None:
+        return EVERYBODY
+    caller = caller or ANONYMOUS
+    where = people.access.where(caller)
+    return Asker(caller.name, where, caller.is_admin, may_add=caller != ANONYMOUS)
+
+
+def _asker_in(people: People | None, _: Request) -> Asker:
+    """Whom the request under way was let in as."""
+    return _as_asker(people, current_caller.get())
 
 
 def readable_catalog(caller: Caller) -> ReadableCatalog:
     """The documents that the caller may know of."""
-    access = _people.access if _people else EVERYONE_READS
-    return ReadableCatalog(current_service().catalog, access, lambda: caller)
+    access, service = _people.access if _people else EVERYONE_READS, current_service()
+    return ReadableCatalog(service.catalog, access, lambda: caller, service.library.is_private)
 
 
 def has_service() -> bool:
@@ -172,12 +193,14 @@ def add_routes(app: FastAPI, service: Service, people: People | None = None) -> 
         return {"status": "ok", **state, **service.catalog.counts()}
 
     access = people.access if people else EVERYONE_READS
-    catalog = ReadableCatalog(service.catalog, access)
+    catalog = ReadableCatalog(service.catalog, access, is_private=service.library.is_private)
     app.include_router(viewer_router(catalog, service.passwords))
     if people is not None and people.store is not None:
         app.include_router(conversations_router(people.store))
     if people is not None and people.identity.signs_in is not None:
         app.include_router(sign_in_router(people.identity.signs_in, people.proxies, Throttle()))
+    asked = partial(_asker_in, people)
+    app.include_router(library_router(service.library, service.conversations, asked))
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
     def no_such_api(path: str) -> JSONResponse:

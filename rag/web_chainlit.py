@@ -161,7 +161,7 @@ def keep_page_inside() -> str:
     """Make Chainlit serve a page that loads nothing from outside, and return its policy."""
     import chainlit.server
 
-    page = without_outside(chainlit.server.get_html_template(""))
+    page = with_library(without_outside(chainlit.server.get_html_template("")))
     chainlit.server.get_html_template = lambda root_path: page
     return content_policy(page)
 
@@ -169,6 +169,15 @@ def keep_page_inside() -> str:
 def without_outside(html: str) -> str:
     """The page without its links to other hosts (fonts, KaTeX, preview pictures)."""
     return _OUTSIDE.sub("", html)
+
+
+def with_library(html: str) -> str:
+    """The page with the library's own script and looks: Chainlit's settings name one file each."""
+    own = (
+        '<link rel="stylesheet" href="/public/library.css">'
+        '<script type="module" src="/public/library.js"></script>'
+    )
+    return html.replace("</head>", f"{own}</head>", 1)
 
 
 def content_policy(html: str) -> str:

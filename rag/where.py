@@ -45,6 +45,7 @@ class Where:
     documents  ids; or paths, which may be relative, as with folders
     after      last changed on this day or later
     before     last changed earlier than this day
+    outside    folders, as above, of which nothing may be found
     any_of     at least one of these lets it through as well; this is how collections are named
     none_of    no document of which one of these lets anything through; so access is kept. It is
                not told: `str` and `as_json` leave it out
@@ -59,6 +60,7 @@ class Where:
     documents: tuple[int | str, ...] = ()
     after: date | None = None
     before: date | None = None
+    outside: tuple[str, ...] = ()
     any_of: tuple[Where, ...] = ()
     none_of: tuple[Where, ...] = ()
 
@@ -71,6 +73,7 @@ class Where:
             "documents": tuple(dict.fromkeys(_clean_document(d) for d in self.documents)),
             "after": _clean_date("after", self.after),
             "before": _clean_date("before", self.before),
+            "outside": _texts("folder", self.outside, _clean_path),
             "any_of": tuple(dict.fromkeys(self.any_of)),
             "none_of": tuple(dict.fromkeys(self.none_of)),
         }
@@ -137,6 +140,7 @@ class Where:
         parts = [f"{name} {' or '.join(map(str, v))}" for name, v in named.items() if v]
         parts += [f"changed from {self.after} on"] if self.after else []
         parts += [f"changed before {self.before}"] if self.before else []
+        parts += [f"not in {' or '.join(self.outside)}"] if self.outside else []
         parts += [" or ".join(f"({where})" for where in self.any_of)] if self.any_of else []
         return "; ".join(parts)
 

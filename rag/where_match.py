@@ -24,7 +24,10 @@ class Matcher:
         self._globs = _compiled(where.globs)
         self._suffixes = tuple(frozenset().union(*map(suffixes_of, where.types)))
         self._has_folders, self._has_documents = bool(where.folders), bool(where.documents)
-        self.is_open = not (where.folders or where.globs or where.types or where.documents)
+        self._outside = Matcher(Where(folders=where.outside)) if where.outside else None
+        self.is_open = not (
+            where.folders or where.globs or where.types or where.documents or where.outside
+        )
 
     def accepts(self, document_id: int, path: str, member: str = "") -> bool:
         """Whether every criterion lets the file through, or one that stands around it.
@@ -34,6 +37,8 @@ class Matcher:
         if self.is_open:
             return True
         parts = address_parts(path, member)
+        if self._outside is not None and self._outside._is_in_folder(parts):
+            return False
         if self._has_folders and not self._is_in_folder(parts):
             return False
         if self._has_documents and not (document_id in self._ids or self._is_named(parts)):

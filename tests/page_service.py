@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
 from rag.chat.store import Store  # noqa: E402
 from rag.config import Settings  # noqa: E402
+from rag.conversation_files import Conversations  # noqa: E402
 from rag.errors import GenerationError  # noqa: E402
 from rag.identity import ByPassword, Fixed, Identity, Proxies  # noqa: E402
+from rag.library import Failed, Library, SyncState  # noqa: E402
 from rag.people import People  # noqa: E402
 from rag.types import (  # noqa: E402
     Answer,
@@ -50,6 +53,7 @@ from rag.types import (  # noqa: E402
     Passage,
     SourcesFound,
 )
+from rag.uploads import UploadLimits, Uploads, readable_suffixes  # noqa: E402
 from rag.where import Where  # noqa: E402
 from rag.where_match import Matcher  # noqa: E402
 
@@ -308,12 +312,31 @@ class ScriptedService:
             (folder / "pond.txt").write_text("\n\n".join(PAYLOADS), "utf-8")
             fill_catalog(self.catalog, folder, ["pond.txt"], title=HOSTILE_TITLE)
         self.footnote = ScriptedFootnote(self.catalog, pace_seconds)
+        limits = UploadLimits(10**6, 10**7, readable_suffixes(), 3600.0)
+        self.uploads = Uploads(folder / "uploads", limits)
+        self.library = Library(self.catalog, folder, self.uploads, self)
+        self.conversations = Conversations(self.library)
         self.started = self.closed = False
         self.indexing: str | None = None
         self.settings = Settings()
 
     def start(self) -> None:
         self.started = True
+
+    def sync_state(self) -> SyncState:
+        failed = (Failed("/docs/scan.pdf", "notext", "/docs/scan.pdf: no text in it; run OCR"),)
+        return SyncState(
+            ended_at=datetime.now(UTC), roots=(str(REPOSITORY / "data"),), failed=failed
+        )
+
+    def sync_now(self) -> None:
+        """What was added is read; what was deleted is gone."""
+        for folder in self.uploads.collections():
+            names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+            fill_catalog(self.catalog, folder, names)
+        for document in self.catalog.documents():
+            if not Path(document.path).exists():
+                self.catalog.delete_document(document.path)
 
     def close(self) -> None:
         self.closed = True

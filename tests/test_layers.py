@@ -32,10 +32,12 @@ ROOT_MODULES = {
     "rag.parts",
     "rag.people",
     "rag.service",
+    "rag.service_sync",
     "rag.web",
 }
 MAY_IMPORT_INGEST = {
-    "app", "rag.cli", "rag.documents", "rag.evaluation.indexing", "rag.service", "rag.web",
+    "app", "rag.cli", "rag.documents", "rag.evaluation.indexing", "rag.service",
+    "rag.service_sync", "rag.web",
 }  # fmt: skip
 HEAVY = {
     "chainlit", "cryptography", "faiss", "lxml", "markdown_it", "msoffcrypto", "olefile", "onnx",

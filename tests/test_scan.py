@@ -143,3 +143,14 @@ def test_a_name_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system takes UTF-8 names alone")
     assert [f.reason for f in look(tmp_path).failed] == ["unreadable"]
+
+
+def test_what_is_left_out_is_not_there(tmp_path: Path) -> None:
+    for name in ("a/one.txt", "a/two.txt", "b/three.txt", "b/scan.xyz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    left_out = [str(tmp_path / "a" / "one.txt"), str(tmp_path / "b")]
+    found = scan([tmp_path], max_file_bytes=1000, left_out=left_out)
+    assert list(found.files) == [str(tmp_path / "a" / "two.txt")] and found.unsupported == []
+    single = scan([tmp_path / "a" / "one.txt"], max_file_bytes=1000, left_out=left_out)
+    assert (single.files, single.failed) == ({}, [])

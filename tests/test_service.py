@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,14 +10,16 @@ import pytest
 from fakes import WordEncoder
 
 import ingest.sync
+from ingest.reading import Reading
 from ingest.sync import sync
 from rag import parts
 from rag.catalog import Catalog
 from rag.config import Settings
-from rag.documents import all_roots, changes_in, index_for
+from rag.documents import all_roots, changes_in, index_for, run_sync
 from rag.errors import FootnoteError, IndexStateError, ModelError
 from rag.indexes import Indexes
 from rag.service import Service
+from rag.where import Where
 
 PATIENCE_SECONDS = 60.0
 
@@ -99,7 +102,7 @@ def test_remembers_its_folders(start: Callable[..., Service], docs: Path, tmp_pa
 def test_a_second_process_follows_the_first_and_takes_over(
     start: Callable[..., Service], docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.service.LOCK_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("rag.service_sync.LOCK_RETRY_SECONDS", 0.05)
     encoder = WordEncoder()
     with Indexes(tmp_path / "index", dimension=1024, read_only=False) as writer:
         sync(writer, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
@@ -130,11 +133,13 @@ def test_how_far_reading_is_can_be_seen_before_the_first_document_is_done(
     """The first slice is encoded, the second waits at the gate: of a long file neither is all."""
     encoder = SlowEncoder()
     encoder.gate.set()
-    encode = encoder.encode_documents
+    encode, encoded = encoder.encode_documents, list[int]()
 
     def encode_once(texts: Any) -> Any:
         rows = encode(texts)
-        encoder.gate.clear()
+        if not encoded:
+            encoder.gate.clear()
+        encoded.append(len(texts))
         return rows
 
     monkeypatch.setattr(encoder, "encode_documents", encode_once)
@@ -148,7 +153,6 @@ def test_how_far_reading_is_can_be_seen_before_the_first_document_is_done(
     assert "eading 0 of 1 documents, 2 passages encoded" in service.state()
     assert service.status()["indexing"] == "0 of 1 documents, 2 passages encoded"
     encoder.gate.set()
-    monkeypatch.setattr(encoder, "encode_documents", encode)
     service.wait(PATIENCE_SECONDS)
     eventually(lambda: service.status()["indexing"] is None)
 
@@ -269,3 +273,90 @@ def test_what_changed_in_words() -> None:
         "Not read: /a.pdf (damaged: /a.pdf: broken)",
     ]
     assert changes_in(ingest.sync.SyncReport(unchanged=5)) == []
+
+
+def test_what_people_add_is_part_of_every_sync_but_no_folder_of_theirs(
+    start: Callable[..., Service], docs: Path, tmp_path: Path
+) -> None:
+    service = start(docs, is_watching=False)
+    service.wait(PATIENCE_SECONDS)
+    with service.uploads.begin("cat.txt", 9) as incoming:
+        incoming.write(b"Cats meow")
+        added = incoming.finish()
+    service.sync_now()
+    eventually(lambda: service.catalog.document_by_path(str(added)) is not None)
+    assert service.status()["roots"] == [str(docs)]
+    assert index_for(docs, service.settings) == tmp_path / "index"
+    service.close()
+    with Indexes(tmp_path / "index", dimension=1024, read_only=False) as indexes:
+        report = run_sync(indexes, WordEncoder(), [docs], service.settings)
+        assert (report.removed, report.unchanged) == (0, 2)
+
+
+def test_a_command_finds_what_is_kept_and_nothing_of_conversations(
+    start: Callable[..., Service], docs: Path
+) -> None:
+    service = start(docs, is_watching=False)
+    for name, chat in (("kept.txt", None), ("chat.txt", "0" * 8 + "-0000" * 3 + "-" + "0" * 12)):
+        with service.uploads.begin(name, 9, "local", chat) as incoming:
+            incoming.write(b"cats " + name[:4].encode())
+            incoming.finish()
+    service.sync_now()
+    eventually(lambda: service.catalog.counts()["documents"] == 3)
+    found = start(roots=None, with_generator=False).footnote.search("cats", 5)
+    assert {Path(hit.chunk.path).name for hit in found} == {"kept.txt", "pump.txt"}
+
+
+def test_a_page_of_a_collection_also_finds_what_was_added(
+    start: Callable[..., Service], docs: Path
+) -> None:
+    service = start(docs, is_watching=False, where=Where(types=("pdf",)))
+    with service.uploads.begin("cat.txt", 9) as incoming:
+        incoming.write(b"Cats meow")
+        incoming.finish()
+    service.sync_now()
+    eventually(lambda: service.catalog.counts()["documents"] == 2)
+    found = service.footnote.search("pump cats", 5)
+    assert [Path(hit.chunk.path).name for hit in found] == ["cat.txt"]
+
+
+def test_a_sync_under_way_begins_anew_for_what_was_added(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file is read before the others that still wait, and none is lost."""
+    monkeypatch.setattr("rag.documents.reading_of", lambda settings: Reading(readers=1))
+    encoder = SlowEncoder()
+    encoder.gate.clear()
+    monkeypatch.setattr(parts, "open_encoder", lambda settings, say: encoder)
+    monkeypatch.setattr("ingest.sync.FIRST_SLICE_CHUNKS", 1)
+    for number in range(5):
+        (docs / f"{number}.txt").write_text(f"Document {number} of the folder.")
+    service = start(docs, is_watching=False)
+    eventually(lambda: service.indexing is not None)
+    with service.uploads.begin("cat.txt", 9) as incoming:
+        incoming.write(b"Cats meow")
+        incoming.finish()
+    service.sync_now()
+    encoder.gate.set()
+    service.wait(PATIENCE_SECONDS)
+    texts = [text.rpartition("\n")[2] for text in encoder.documents]
+    assert len(texts) == len(set(texts)) == 7  # nothing is encoded twice
+    assert texts.index("Cats meow") <= 1
+    assert service.catalog.counts()["documents"] == 7
+    assert service.sync_state().ended_at is not None
+
+
+def test_expired_conversations_leave_the_index(start: Callable[..., Service], docs: Path) -> None:
+    service = start(docs, is_watching=False)
+    service.wait(PATIENCE_SECONDS)
+    with service.uploads.begin(
+        "cat.txt", 9, "local", "0" * 8 + "-0000" * 3 + "-" + "0" * 12
+    ) as one:
+        one.write(b"Cats meow")
+        added = one.finish()
+    service.sync_now()
+    eventually(lambda: service.catalog.counts()["documents"] == 2)
+    os.utime(added.parent, (0, 0))
+    service.sync_now()
+    eventually(lambda: service.catalog.counts()["documents"] == 1)
+    assert not added.exists()

@@ -17,6 +17,7 @@ from chainlit.message import ErrorMessage
 from chainlit.message import Message as PageMessage
 
 from rag.ask_options import AskOptions
+from rag.chat import library
 from rag.chat.faults import word
 from rag.chat.kept import UNFINISHED, kept_metadata
 from rag.chat.markdown import MarkdownEscaper
@@ -31,6 +32,7 @@ from rag.chat.waiting import WaitingLine
 from rag.fault_texts import explain
 from rag.generate.stopping import Stopper
 from rag.injection import as_shown
+from rag.library import Asker
 from rag.types import (
     Answer,
     AnswerFinished,
@@ -57,6 +59,7 @@ class Reply:
         self.message = PageMessage(content="", metadata=UNFINISHED)
         self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
+        self._late = ""  # why a file that was added is not in it
         self.is_lost = False  # the connection was gone for too long
         self._escaper = MarkdownEscaper(self.language)
         self._elements: dict[str, Any] = {}
@@ -70,11 +73,12 @@ class Reply:
         """What the conversation remembers of it."""
         return Turn(self.message_id, self.question, self.plain, self.answer)
 
-    async def search(self, service: Any, options: AskOptions) -> None:
+    async def search(self, service: Any, options: AskOptions, who: Asker) -> None:
         """Only the list of what is found."""
         await self.message.send()
         ticking = asyncio.create_task(self._tick(service.state))
         try:
+            options = await self._narrowed(service, options, who)
             found = await asyncio.to_thread(_find, service, self.question, options)
             self._begun = True
             self.message.content = results_line(found, self.language)
@@ -88,16 +92,18 @@ class Reply:
             self.message.metadata = kept_metadata(self.plain, self.answer)
             await self.message.update()
 
-    async def run(self, service: Any, history: Sequence[Message], options: AskOptions) -> None:
+    async def run(
+        self, service: Any, history: Sequence[Message], options: AskOptions, who: Asker
+    ) -> None:
         """Ask and show, until the answer is finished or this task is cancelled."""
-        stopper = Stopper()
-        options = replace(options, stopper=stopper)
         await self.message.send()
         ticking = asyncio.create_task(self._tick(service.state))
-        events = iterate_in_thread(
-            lambda: service.footnote.stream(self.question, history, options), stopper.stop
-        )
         try:
+            stopper = Stopper()
+            asked = replace(await self._narrowed(service, options, who), stopper=stopper)
+            events = iterate_in_thread(
+                lambda: service.footnote.stream(self.question, history, asked), stopper.stop
+            )
             async with aclosing(events):
                 async for event in events:
                     await self._show(event)
@@ -110,6 +116,16 @@ class Reply:
             ticking.cancel()
             self.message.metadata = kept_metadata(self.plain, self.answer)
             await self.message.update()
+
+    async def _narrowed(self, service: Any, options: AskOptions, who: Asker) -> AskOptions:
+        """To what the asker finds in this conversation, files that were just added included."""
+        added = service.conversations
+        self._late = await library.until_read(added, who, self.language, self._set_line)
+        return replace(options, where=await library.where(added, who))
+
+    async def _set_line(self, line: str) -> None:
+        self._waiting.line = line
+        await self._show_waiting()
 
     async def offer_again(self, label: str = "retry") -> None:
         """A button that asks the question once more."""
@@ -178,8 +194,7 @@ class Reply:
                     await self.show_element("Sources", props)
                 await self._trace()
             case Progress(text=text):
-                self._waiting.line = text
-                await self._show_waiting()
+                await self._set_line(text)
             case AnswerText(text=text):
                 self.plain += text
                 await self._add(self._escaper.feed(text))
@@ -194,6 +209,7 @@ class Reply:
         self.plain, self.answer = answer.text, answer
         await self._add(self._escaper.finish())
         await self._add(notes_markdown(answer))
+        await self._add(f"\n\n*{self._late}*" if self._late else "")
         props = answered_props(answer, self.language)
         if props["sources"] or "computation" in props:
             await self.show_element("Sources", props | {"read": ""})

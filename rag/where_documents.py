@@ -1,0 +1,63 @@
+"""Whether a filter lets a whole document through, for lists of documents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from rag.catalog import Catalog
+from rag.catalog_places import UNTRUSTED_MTIME
+from rag.where import Where
+from rag.where_match import Matcher
+
+
+class Dated(Protocol):
+    """What a filter needs to know of a document."""
+
+    @property
+    def document_id(self) -> int: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def mtime_ns(self) -> int: ...
+    @property
+    def indexed_at(self) -> float: ...
+
+
+class DocumentFilter:
+    """A filter, resolved at one state of the catalog.
+
+    A document in some of whose passages a language occurs is let through by it.
+    """
+
+    def __init__(self, where: Where, catalog: Catalog) -> None:
+        self._where = where
+        self._matcher = Matcher(where)
+        self._in_languages = catalog.documents_in(where.languages) if where.languages else None
+        self._any_of = [DocumentFilter(one, catalog) for one in where.any_of]
+
+    def accepts(self, document: Dated) -> bool:
+        if not self._matcher.accepts(document.document_id, document.path):
+            return False
+        if self._in_languages is not None and document.document_id not in self._in_languages:
+            return False
+        if not self._is_in_time(document):
+            return False
+        return not self._any_of or any(one.accepts(document) for one in self._any_of)
+
+    def accepts_path(self, path: str) -> bool:
+        """Of a file that is no document, its path alone counts."""
+        if not self._matcher.accepts(0, path):
+            return False
+        return not self._any_of or any(one.accepts_path(path) for one in self._any_of)
+
+    def _is_in_time(self, document: Dated) -> bool:
+        where = self._where
+        if where.after is None and where.before is None:
+            return True
+        is_known = document.mtime_ns != UNTRUSTED_MTIME
+        seconds = document.mtime_ns / 1e9 if is_known else document.indexed_at
+        day = datetime.fromtimestamp(seconds).date()
+        return (where.after is None or day >= where.after) and (
+            where.before is None or day < where.before
+        )

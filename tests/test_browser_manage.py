@@ -1,0 +1,258 @@
+"""The library in a real browser, over the real service with the real encoder and no model."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_service import REPOSITORY
+from test_browser import CHROMIUM, PHONE, _page, ask, sync_api
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
+]
+PATIENCE_MS = 60_000  # a busy machine reads, encodes and draws at the same time
+SAMPLES = ("handbook", "products", "人事")
+QUESTION = "Which colour is the zebra pump?"
+ZEBRA = "The zebra pump of the Kestrel line is painted turquoise."
+SHOTS = os.environ.get("PAGE_SHOTS", "")  # a folder for pictures, to look at
+
+
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("real") / "docs"
+    for name in SAMPLES:
+        shutil.copytree(REPOSITORY / "data" / name, folder / name)
+    (folder / "broken.pdf").write_text("%PDF-1.4 and no more")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(docs: Path, encoder_folder: str) -> Iterator[str]:
+    """Of a page that has read its folder."""
+    environment = os.environ | {"FOOTNOTE_GENERATOR": "none", "FOOTNOTE_SENTENCE_VECTORS": "false"}
+    environment["PYTHONPATH"] = str(REPOSITORY)
+    command = [sys.executable, "-m", "rag.cli", "chat", "--docs", str(docs), "--port", "0"]
+    command += ["--index", str(docs.parent / "index")]
+    with subprocess.Popen(
+        command, cwd=docs.parent, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        url, said = "", []
+        for line in server.stderr:
+            said.append(line)
+            if found := re.search(r"is at (http://\S+)", line):
+                url = found[1]
+            if line.startswith("Ready"):
+                break
+        try:
+            assert url, "".join(said)
+            yield url
+        finally:
+            server.terminate()
+            server.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    for page in _page(browser, address):
+        page.set_default_timeout(PATIENCE_MS)
+        page.get_by_test_id("open-library").wait_for()
+        yield page
+
+
+def shoot(page: Any, name: str) -> None:
+    if SHOTS:
+        page.wait_for_timeout(400)  # for the pictures alone
+        page.screenshot(path=Path(SHOTS) / f"manage-{name}.png")
+
+
+def drop(page: Any, zone: str, *files: tuple[str, str]) -> None:
+    """Drop files on one of the two places that show when files are dragged over the page."""
+    page.evaluate(
+        """(files) => {
+            window.dropped = new DataTransfer();
+            for (const [name, text] of files) window.dropped.items.add(new File([text], name));
+            const options = { dataTransfer: window.dropped, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent("dragenter", options));
+        }""",
+        files,
+    )
+    page.get_by_test_id("drop-overlay").wait_for()
+    shoot(page, f"{zone}")
+    page.get_by_test_id(zone).evaluate(
+        """(zone) => zone.dispatchEvent(new DragEvent(
+            "drop", { dataTransfer: window.dropped, bubbles: true, cancelable: true }))"""
+    )
+    page.get_by_test_id("drop-overlay").wait_for(state="detached")
+
+
+def answer(page: Any, question: str) -> str:
+    """Ask, and what is answered."""
+    before = page.locator("[data-testid=sources]").count()
+    ask(page, question)
+    page.locator("[data-testid=sources]").nth(before).wait_for()
+    page.locator("#chat-submit").wait_for()
+    return str(page.locator(".message-content").last.inner_text())
+
+
+def open_library(page: Any) -> Any:
+    page.get_by_test_id("open-library").click()
+    page.get_by_test_id("library-document").first.wait_for()
+    return page.get_by_test_id("library-rows")
+
+
+def test_a_question_right_after_a_drop_finds_the_file_and_other_chats_do_not(page: Any) -> None:
+    drop(page, "drop-here", ("zebra.txt", ZEBRA))
+    ask(page, QUESTION)
+    page.get_by_text("Reading the files that you added").wait_for()
+    shoot(page, "waiting")
+    page.locator("[data-testid=sources]").wait_for()
+    assert "zebra" in page.locator("[data-testid=source-1]").inner_text()
+    page.get_by_test_id("chip-ready").get_by_text("zebra.txt").wait_for()
+    page.get_by_test_id("chip-ready").get_by_text("only this").click()
+    page.get_by_test_id("chip-only").wait_for()
+    answer(page, QUESTION)
+    last = page.locator("[data-testid=sources]").last
+    assert last.locator("[data-testid^=source-]").count() == 1
+    shoot(page, "answered")
+    page.locator("#new-chat-button").click()
+    page.get_by_role("button", name=re.compile("confirm", re.I)).or_(
+        page.locator("#starters button:not([disabled])")
+    ).first.wait_for()
+    page.get_by_test_id("chip-ready").wait_for(state="detached")
+    answer(page, QUESTION)
+    assert "zebra.txt" not in page.locator("[data-testid=sources]").last.inner_html()
+    assert "turquoise" not in page.inner_text("body")
+
+
+def test_a_kept_file_stays_until_it_is_deleted(page: Any) -> None:
+    drop(page, "drop-kept", ("kept lemon.txt", "The lemon valve opens at 7 bar."))
+    page.get_by_test_id("chip-kept").get_by_text("kept lemon.txt").wait_for()
+    rows = open_library(page)
+    page.get_by_test_id("library-search").fill("lemon")
+    row = rows.locator("li").filter(has_text="kept lemon.txt")
+    row.get_by_text("added, kept").wait_for()
+    shoot(page, "kept")
+    row.get_by_test_id("remove-document").click()
+    row.get_by_text("Delete? Click again").click()
+    page.get_by_text("kept lemon.txt was deleted").wait_for()
+    page.get_by_text("No document fits").or_(page.get_by_text("No documents yet")).wait_for()
+
+
+def test_what_cannot_be_taken_or_read_says_why(page: Any) -> None:
+    drop(page, "drop-here", ("tool.exe", "MZ"), ("empty.txt", ""), ("torn.pdf", "%PDF-1.4 torn"))
+    page.get_by_text("tool.exe: files of this type are not read").wait_for()
+    page.get_by_text("empty.txt: the file is empty").wait_for()
+    chip = page.get_by_test_id("chip-failed")
+    chip.wait_for()
+    assert "torn.pdf" in chip.inner_text() and "save it anew" in chip.inner_text()
+    shoot(page, "refused")
+    chip.get_by_role("button").click()
+    chip.wait_for(state="detached")
+
+
+def test_the_library_lists_searches_and_opens(page: Any) -> None:
+    rows = open_library(page)
+    shoot(page, "library")
+    count = rows.locator("li[data-id]").count()
+    assert count >= 8
+    page.get_by_test_id("library-search").fill("x200 manual")
+    rows.locator("li").nth(1).wait_for(state="detached")
+    assert "7 pages" in rows.inner_text()
+    page.get_by_test_id("library-document").click()
+    viewer = page.frame_locator("[data-testid=viewer-frame]")
+    assert "X200" in viewer.locator("h1").inner_text()
+    page.get_by_test_id("close-viewer").click()
+    page.get_by_test_id("library-search").fill("")
+    page.get_by_test_id("library-type").select_option("pdf")
+    sync_api.expect(rows.locator("li[data-id]")).to_have_count(2)
+    page.get_by_test_id("ask-shown").click()
+    page.get_by_test_id("chip-only").get_by_text("PDF").wait_for()
+    page.get_by_test_id("tab-failures").click()
+    rows.get_by_text("broken.pdf", exact=True).wait_for()
+    assert "save it anew" in rows.inner_text()
+    shoot(page, "failures")
+    page.keyboard.press("Escape")
+    page.locator("#fl-panel").wait_for(state="hidden")
+    answer(page, "国内出差的餐饮补助是多少？")
+    files = page.locator("[data-testid=sources]").last.inner_text()
+    assert "差旅报销" not in files
+    page.get_by_test_id("chip-only").get_by_role("button").click()
+    page.get_by_test_id("chip-only").wait_for(state="detached")
+
+
+def test_commands_narrow_and_chips_show_it(page: Any) -> None:
+    ask(page, "/only 人事/ .md")
+    page.get_by_text("answered from these only").wait_for()
+    sync_api.expect(page.get_by_test_id("chip-only")).to_have_count(2)
+    shoot(page, "command")
+    answer(page, "What does fault code E12 mean?")
+    assert "X200" not in page.locator("[data-testid=sources]").last.inner_text()
+    ask(page, "/only lemons/")
+    page.get_by_text("No document is left by").wait_for()
+    ask(page, "/all")
+    page.get_by_text("from all documents again").wait_for()
+    page.get_by_test_id("chip-only").first.wait_for(state="detached")
+
+
+def test_a_document_is_left_out_and_taken_back(page: Any, docs: Path) -> None:
+    rows = open_library(page)
+    row = rows.locator("li").filter(has_text="it-security-guide.md")
+    row.get_by_test_id("remove-document").click()
+    page.get_by_text("it-security-guide.md is left out of answers").wait_for()
+    shoot(page, "left-out")
+    row.wait_for(state="detached")
+    page.get_by_test_id("tab-leftOut").click()
+    rows.get_by_text("it-security-guide.md", exact=True).wait_for()
+    rows.get_by_test_id("take-back").click()
+    rows.get_by_text("Nothing is left out").wait_for()
+    page.get_by_test_id("tab-documents").click()
+    row.wait_for()
+    assert (docs / "handbook" / "it-security-guide.md").exists()
+
+
+def test_changes_in_the_folder_are_told_quietly(page: Any, docs: Path) -> None:
+    with page.expect_response(re.compile("/api/news\\?after=")):
+        pass  # the page knows from here on what is new
+    (docs / "news.txt").write_text("The heron valve is new.")
+    page.get_by_text("1 file added: news.txt").wait_for()
+    shoot(page, "news")
+    assert page.locator(".message-content").count() == 0  # nothing of it is in the conversation
+    (docs / "news.txt").unlink()
+    page.get_by_text("1 file removed: news.txt").wait_for()
+    open_library(page)
+    page.get_by_test_id("sync-now").click()
+    page.get_by_text(re.compile("Up to date")).wait_for()
+
+
+def test_the_library_works_in_chinese_on_a_phone_by_keyboard(browser: Any, address: str) -> None:
+    for page in _page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
+        page.set_default_timeout(PATIENCE_MS)
+        opener = page.get_by_test_id("open-library")
+        opener.focus()
+        page.keyboard.press("Enter")
+        page.get_by_test_id("library-document").first.wait_for()
+        assert page.locator("#fl-panel").get_attribute("aria-label") == "资料库"
+        assert page.evaluate("document.activeElement.type") == "search"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        shoot(page, "phone")
+        page.keyboard.press("Escape")
+        page.locator("#fl-panel").wait_for(state="hidden")
+        assert opener.evaluate("one => one === document.activeElement")

@@ -1,0 +1,103 @@
+"""The chat's side of the library, without Chainlit."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page_service import ScriptedService
+
+from rag.chat import library
+from rag.conversation_files import AddedFile, Conversations
+from rag.web_chainlit import with_library
+from rag.where import Where
+
+CHAT = str(uuid.uuid4())
+
+
+@pytest.fixture
+def conversations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversations]:
+    service = ScriptedService(tmp_path)
+    monkeypatch.setattr(library, "conversation_id", lambda: CHAT)
+    yield service.conversations
+    service.close()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What the page was told."""
+    messages: list[dict[str, object]] = []
+
+    async def tell(message: dict[str, object]) -> None:
+        messages.append(message)
+
+    monkeypatch.setattr(library, "_tell", tell)
+    return messages
+
+
+def test_commands_narrow_and_the_page_hears_of_it(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    said = asyncio.run(library.command("/only pdf", conversations))
+    assert said is not None and "only: pdf" in said
+    assert asyncio.run(library.where(conversations)) == Where(types=("pdf",))
+    assert told == [{"narrowing": {"types": ["pdf"]}}]
+    assert "全部文档" in str(asyncio.run(library.command("/全部", conversations)))
+    assert not asyncio.run(library.where(conversations))
+
+
+def test_a_wrong_command_changes_nothing_and_is_shown_as_text(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    said = asyncio.run(library.command("/only <b>bold</b>[x](http://y)", conversations))
+    assert said is not None and "\\<b>" in said and "](http" not in said
+    assert told == [] and not conversations.narrowed(CHAT)
+
+
+def test_a_question_is_no_command(conversations: Conversations) -> None:
+    assert asyncio.run(library.command("What is only?", conversations)) is None
+
+
+def test_a_question_waits_for_files_and_says_so(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([2, 1, 1, 0])
+    monkeypatch.setattr(conversations, "num_unsettled", lambda key, who: next(counts))
+    monkeypatch.setattr(library, "LOOK_SECONDS", 0)
+    lines: list[str] = []
+
+    async def show(line: str) -> None:
+        lines.append(line)
+
+    assert asyncio.run(library.until_read(conversations, "en", show)) == ""
+    assert [line.partition("(")[2][:1] for line in lines] == ["2", "1"]
+
+
+def test_a_question_does_not_wait_for_ever(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "num_unsettled", lambda key, who: 1)
+    monkeypatch.setattr(library, "MAX_WAIT_SECONDS", -1)
+
+    async def show(line: str) -> None: ...
+
+    late = asyncio.run(library.until_read(conversations, "zh", show))
+    assert late == library.WORDS["zh"]["late"]
+
+
+def test_both_languages_have_the_same_words() -> None:
+    assert library.WORDS["en"].keys() == library.WORDS["zh"].keys()
+
+
+def test_the_page_loads_the_library() -> None:
+    page = with_library("<html><head><title>x</title></head><body></head></body></html>")
+    assert page.count("/public/library.js") == page.count("/public/library.css") == 1
+    assert page.index("library.js") < page.index("<body>")
+
+
+def test_files_are_told_to_programs_without_their_folder() -> None:
+    file = AddedFile("/index/uploads/local/kept/a.txt", "a.txt", 3, True, "ready", 7)
+    assert "uploads" not in str(file.as_json()) and file.as_json()["id"] == 7

@@ -1,0 +1,71 @@
+"""Lists are filtered as searches are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.catalog import Catalog
+from rag.filters import Filters
+from rag.language_groups import LanguageGroups
+from rag.types import Chunk
+from rag.where import Where
+from rag.where_documents import DocumentFilter
+
+PATHS = {"/d/a.pdf": "en", "/d/x/b.pdf": "zh", "/d/x/c.md": "en", "/e/c.md": "zh"}
+SINGLE = (
+    Where(),
+    Where(folders=("/d",)),
+    Where(folders=("x",)),
+    Where(types=("pdf",)),
+    Where(languages=("zh",)),
+    Where(globs=("c.*",)),
+    Where(documents=("/e/c.md", 1)),
+    Where(after=date(2024, 1, 3)),
+    Where(before=date(2024, 1, 4)),
+    Where(outside=("/d/x",)),
+)
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    with Catalog(tmp_path_factory.mktemp("index") / "catalog.sqlite3") as catalog:
+        for number, (path, language) in enumerate(PATHS.items(), start=1):
+            changed = datetime(2024, 1, number, 12).astimezone(UTC)
+            mtime_ns = -1 if path == "/e/c.md" else int(changed.timestamp() * 10**9)
+            chunk = Chunk(0, 4, "text", "", (), None, language)
+            vectors = {path: np.ones(2, np.float32)}
+            catalog.put_document(path, path, path, 4, mtime_ns, "text", [chunk], [path], vectors)
+        yield catalog
+
+
+@pytest.mark.parametrize(("first", "second"), list(product(SINGLE, SINGLE)))
+def test_a_document_is_listed_if_its_passages_are_found(
+    catalog: Catalog, first: Where, second: Where
+) -> None:
+    filters = Filters(catalog, LanguageGroups(catalog))
+    for where in (first.also(second), Where(any_of=(first, second)) if first and second else first):
+        ids = filters.allowed(where).ids.ids().tolist() if where else catalog.live_chunk_ids()
+        found = {chunk.path for chunk in catalog.chunks_by_ids(ids).values()}
+        wanted = DocumentFilter(where, catalog)
+        assert {one.path for one in catalog.listing() if wanted.accepts(one)} == found
+
+
+def test_a_path_is_judged_by_itself(catalog: Catalog) -> None:
+    assert DocumentFilter(Where(folders=("/d",)), catalog).accepts_path("/d/broken.pdf")
+    assert not DocumentFilter(Where(folders=("/d",)), catalog).accepts_path("/e/broken.pdf")
+    either = Where(any_of=(Where(folders=("/e",)), Where(outside=("/d",))))
+    assert DocumentFilter(either, catalog).accepts_path("/e/x.pdf")
+    assert not DocumentFilter(either, catalog).accepts_path("/d/x.pdf")
+    assert not DocumentFilter(Where(documents=(1,)), catalog).accepts_path("/d/a.pdf")
+
+
+def test_what_is_outside_a_folder_is_told(catalog: Catalog, tmp_path: Path) -> None:
+    where = Where(outside=("/d/x/", "/d/x"))
+    assert str(where) == "not in /d/x" and Where.from_json(where.as_json()) == where
+    assert where.also(Where(outside=("/e",))).any_of
