@@ -193,7 +193,8 @@ def add_routes(app: FastAPI, service: Service, people: People | None = None) -> 
         return {"status": "ok", **state, **service.catalog.counts()}
 
     access = people.access if people else EVERYONE_READS
-    catalog = ReadableCatalog(service.catalog, access, is_private=service.library.is_private)
+    caller = current_caller.get if people else lambda: LOCAL
+    catalog = ReadableCatalog(service.catalog, access, caller, service.library.is_private)
     app.include_router(viewer_router(catalog, service.passwords))
     if people is not None and people.store is not None:
         app.include_router(conversations_router(people.store))

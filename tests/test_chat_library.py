@@ -12,6 +12,7 @@ from page_service import ScriptedService
 
 from rag.chat import library
 from rag.conversation_files import AddedFile, Conversations
+from rag.library import EVERYBODY
 from rag.web_chainlit import with_library
 from rag.where import Where
 
@@ -41,24 +42,24 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 def test_commands_narrow_and_the_page_hears_of_it(
     conversations: Conversations, told: list[dict[str, object]]
 ) -> None:
-    said = asyncio.run(library.command("/only pdf", conversations))
+    said = asyncio.run(library.command("/only pdf", conversations, EVERYBODY))
     assert said is not None and "only: pdf" in said
-    assert asyncio.run(library.where(conversations)) == Where(types=("pdf",))
+    assert asyncio.run(library.where(conversations, EVERYBODY)) == Where(types=("pdf",))
     assert told == [{"narrowing": {"types": ["pdf"]}}]
-    assert "全部文档" in str(asyncio.run(library.command("/全部", conversations)))
-    assert not asyncio.run(library.where(conversations))
+    assert "全部文档" in str(asyncio.run(library.command("/全部", conversations, EVERYBODY)))
+    assert not asyncio.run(library.where(conversations, EVERYBODY))
 
 
 def test_a_wrong_command_changes_nothing_and_is_shown_as_text(
     conversations: Conversations, told: list[dict[str, object]]
 ) -> None:
-    said = asyncio.run(library.command("/only <b>bold</b>[x](http://y)", conversations))
+    said = asyncio.run(library.command("/only <b>bold</b>[x](http://y)", conversations, EVERYBODY))
     assert said is not None and "\\<b>" in said and "](http" not in said
     assert told == [] and not conversations.narrowed(CHAT)
 
 
 def test_a_question_is_no_command(conversations: Conversations) -> None:
-    assert asyncio.run(library.command("What is only?", conversations)) is None
+    assert asyncio.run(library.command("What is only?", conversations, EVERYBODY)) is None
 
 
 def test_a_question_waits_for_files_and_says_so(
@@ -72,7 +73,7 @@ def test_a_question_waits_for_files_and_says_so(
     async def show(line: str) -> None:
         lines.append(line)
 
-    assert asyncio.run(library.until_read(conversations, "en", show)) == ""
+    assert asyncio.run(library.until_read(conversations, EVERYBODY, "en", show)) == ""
     assert [line.partition("(")[2][:1] for line in lines] == ["2", "1"]
 
 
@@ -84,7 +85,7 @@ def test_a_question_does_not_wait_for_ever(
 
     async def show(line: str) -> None: ...
 
-    late = asyncio.run(library.until_read(conversations, "zh", show))
+    late = asyncio.run(library.until_read(conversations, EVERYBODY, "zh", show))
     assert late == library.WORDS["zh"]["late"]
 
 
