@@ -41,6 +41,7 @@ main { max-width: 52rem; margin: 0 auto; padding: 1rem 1.1rem 4rem; }
 pre.text { font: .84rem/1.6 ui-monospace, "Noto Sans Mono", "Noto Sans Mono CJK SC", monospace; }
 main h2, main h3, main h4 { margin: 1.3em 0 .4em; line-height: 1.35; }
 main h2 { font-size: 1.15rem; } main h3 { font-size: 1.02rem; } main h4 { font-size: .94rem; }
+main .label + h2, main .label + h3 { margin-top: .2em; }
 main > h2:first-child, main > h3:first-child { margin-top: .2em; }
 .label { margin: 1.3em 0 .4em; color: var(--dim); font-size: .78rem; font-weight: 600; }
 mark { background: var(--mark); color: var(--mark-ink); border-radius: 3px; padding: .1em .05em;

@@ -82,6 +82,7 @@ def row_words(first: int, last: int, language: str) -> str:
 def heading_words(headings: tuple[str, ...], title: str, language: str) -> str:
     """The heading path without the title that it may begin with; row numbers are said in words."""
     kept = headings[1:] if headings and headings[0].casefold() == title.casefold() else headings
+    kept = tuple(heading for heading in kept if heading != "$")  # the root of JSON says nothing
     spans = [ROWS.fullmatch(heading) for heading in kept]
     parts = [
         row_words(int(span[1]), int(span[2]), language) if span else heading

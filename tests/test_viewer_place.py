@@ -38,6 +38,7 @@ def opened(catalog: Catalog, name: str, quote: str) -> Opened:
         (GUIDE, "A password has at least", "Accounts and passwords", "Accounts and passwords"),
         (HANDBOOK, "The full-time week has", "1 Working time", "1 Working time"),
         (PROFILE, "gain_db: 4.5", "$.camera", "$.camera"),
+        (PROFILE, "schema_version: 7", "", ""),
     ],
 )  # fmt: skip
 def test_places(catalog: Catalog, name: str, quote: str, english: str, chinese: str) -> None:
