@@ -13,7 +13,7 @@ from rag.access import ANONYMOUS, LOCAL, Caller
 from rag.accounts import Accounts
 from rag.cli import app
 from rag.config import load_settings
-from rag.errors import SettingError
+from rag.errors import FootnoteError, SettingError
 from rag.identity import ByHeader, ByPassword
 from rag.people import HISTORY_FILE, clean_origin, open_access, open_people
 
@@ -142,3 +142,21 @@ def test_users_are_added_listed_and_removed(settings_of: Any) -> None:
     accounts.close()
     assert isinstance(run("remove", "anna").exception, SettingError)
     assert "hr" not in run("list").stdout
+
+
+def test_the_page_does_not_open_to_strangers(settings_of: Any) -> None:
+    refused = CliRunner().invoke(app, ["chat", "--host", "0.0.0.0", "--port", "0"]).exception
+    assert isinstance(refused, SettingError) and "sign_in" in str(refused)
+
+
+def test_an_index_that_is_only_read_keeps_no_conversations(
+    settings_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / HISTORY_FILE).mkdir()  # cannot be a database
+    with pytest.raises(FootnoteError, match="conversations in"):
+        open_people(settings_of(), print)
+    monkeypatch.setattr("rag.people.may_write", lambda folder: False)
+    lines: list[str] = []
+    people = open_people(settings_of(), lines.append)
+    assert people.store is None and "set history to a folder" in lines[0]

@@ -12,7 +12,10 @@ from page_service import FILES, ScriptedService
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rag import web
+from rag.access import LOCAL, Access
 from rag.errors import FootnoteError
+from rag.identity import Fixed, Proxies
+from rag.people import People
 from rag.web_chainlit import (
     TRANSLATIONS,
     content_policy,
@@ -103,6 +106,17 @@ def test_other_sites_cannot_write(client: TestClient, origin: str) -> None:
     assert client.get("/ws/socket.io/", headers=headers).status_code == 403
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/echo", headers=headers):
         pass
+
+
+def test_a_page_behind_a_proxy_is_ours(service: ScriptedService) -> None:
+    people = People(Fixed(LOCAL), Access(), Proxies(), None, ("https://docs.example",))
+    client = TestClient(web.create_app(service, chat=False, people=people), base_url=HERE)
+    ours = {"Origin": "https://docs.example"}
+    assert client.post("/api/x", headers=ours).status_code == 404
+    assert client.post("/api/x", headers={**ours, "Host": "docs.example"}).status_code == 404
+    assert client.post("/api/x", headers={"Origin": "http://docs.example"}).status_code == 403
+    assert client.get("/health", headers={"Host": "evil.example"}).status_code == 421
+    web.set_service(None)
 
 
 def test_our_own_page_can(client: TestClient) -> None:
