@@ -136,7 +136,7 @@ def test_a_question_right_after_a_drop_finds_the_file_and_other_chats_do_not(pag
     page.get_by_role("button", name=re.compile("confirm", re.I)).or_(
         page.locator("#starters button:not([disabled])")
     ).first.wait_for()
-    page.get_by_test_id("chip-ready").wait_for(state="detached")
+    page.get_by_test_id("chip-only").wait_for(state="detached")
     answer(page, QUESTION)
     assert "zebra.txt" not in page.locator("[data-testid=sources]").last.inner_html()
     assert "turquoise" not in page.inner_text("body")
@@ -199,7 +199,7 @@ def test_the_library_lists_searches_and_opens(page: Any) -> None:
 
 
 def test_commands_narrow_and_chips_show_it(page: Any) -> None:
-    ask(page, "/only 人事/ .md")
+    ask(page, "/only handbook/ .md")
     page.get_by_text("answered from these only").wait_for()
     sync_api.expect(page.get_by_test_id("chip-only")).to_have_count(2)
     shoot(page, "command")
