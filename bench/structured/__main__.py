@@ -15,11 +15,13 @@ import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.structured.rules import ask_rules
 from rag.config import load_settings
-from rag.metrics import cites_source, holds_facts, percentile
+from rag.metrics import holds_facts, percentile
 from rag.service import Service
 from rag.tables.when import asks_to_compute
 from rag.types import Answer
@@ -82,7 +84,9 @@ def ask_all(
         try:
 
             def judge(question: dict[str, Any]) -> dict[str, Any]:
-                return _judge(question, service.footnote.ask(question["question"]), only_computed)
+                asked = question["question"]
+                ask = partial(ask_rules, service) if only_computed else service.footnote.ask
+                return _judge(question, ask(asked), only_computed)
 
             with ThreadPoolExecutor(at_once) as pool:
                 return list(pool.map(judge, questions))
@@ -107,7 +111,7 @@ def _judge(question: dict[str, Any], answer: Answer, only_computed: bool) -> dic
         "right": right,
         "shown": shown,
         "query": answer.computation.query if answer.computation else None,
-        "cited": not question["sources"] or cites_source(answer, question["sources"]),
+        "cited": _cites(answer, question["sources"]),
         "by_rules": shown and not answer.completion_tokens,
         "tokens": [answer.prompt_tokens, answer.completion_tokens],
         "total_ms": round(answer.timings_ms["total"]),
@@ -119,6 +123,12 @@ def _judge(question: dict[str, Any], answer: Answer, only_computed: bool) -> dic
         flush=True,
     )
     return row
+
+
+def _cites(answer: Answer, sources: list[str]) -> bool:
+    """Whether a supported citation points into one of the files; True where there are none."""
+    paths = [Path(one.path).as_posix() for one in answer.citations if one.supported]
+    return not sources or any(path.endswith(f"/{end}") for path in paths for end in sources)
 
 
 def summarize(rows: list[dict[str, Any]]) -> dict[str, Any]:
