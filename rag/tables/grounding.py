@@ -162,7 +162,7 @@ def _right_operation(
 ) -> Plan:
     is_number = table.column(plan.column).kind == "number"
     named = named_operation(asked)
-    order = extreme_order(blanked(asked, mentions))
+    order = extreme_order(blanked(asked, [mention.span for mention in mentions]))
     if plan.operation in ("min", "max") and asks_sum(asked) and is_number:
         group = plan.group_by or _named_group(plan, mentions, table)
         if group and order:

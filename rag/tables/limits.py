@@ -153,10 +153,11 @@ def _as_text(period: Period, table: Table, title: str) -> list[Filter]:
             continue
         for value in map(str, column.distinct):
             text = normalized(value)
-            (one, *more) = find_periods(text) or [None]
-            if one is None or more or one.end - one.start < len(text) or not one.means(period):
+            times = find_periods(text)
+            if len(times) != 1 or times[0].end - times[0].start < len(text):
                 continue
-            if period.year and not one.year and str(period.year) not in years:
+            open_year = not times[0].year and f"{period.year}" not in years
+            if not times[0].means(period) or (period.year and open_year):
                 continue
             found.append(Filter(column.name, "=", (value,)))
     return found if len(found) == 1 else []

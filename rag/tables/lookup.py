@@ -48,7 +48,7 @@ def plan_lookup(
     limits = read_limits(asked, table, title)
     if limits is None or not any(mention.value for mention in limits.mentions):
         return None
-    loose = loosely_named(asked, limits.spans, table)
+    loose = loosely_named(asked, limits.spans, table, title)
     name = _column(limits, [mention.column for mention in loose], table)
     rows = _matching(limits.where, table) if name else []
     if not rows or not _is_one_cell(rows, table.column(name)):
@@ -71,8 +71,8 @@ def _asks_each_row(asked: str) -> bool:
 def _column(limits: Limits, loose: list[str], table: Table) -> str:
     """The one column that is asked for; "" where it is not plain."""
     limited = {one.column for one in limits.where}
-    named = {m.column for m in limits.mentions if not m.value} - limited
-    wanted = named or set(loose) - limited
+    wanted = {m.column for m in limits.mentions if not m.value} | set(loose)
+    wanted -= limited
     return wanted.pop() if len(wanted) == 1 else ""
 
 

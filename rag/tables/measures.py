@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from rag.tables.accounting import is_filling, stem
+from rag.tables.accounting import is_filling, stem, words_of
 from rag.tables.mentions import Mention, normalized
 from rag.tables.table import Table
 
@@ -32,13 +32,19 @@ def counted_quantity(asked: str, mentions: list[Mention], table: Table) -> str:
     return columns[0] if is_counted or (values and _PIECES.search(asked)) else ""
 
 
-def loosely_named(asked: str, spans: Iterable[tuple[int, int]], table: Table) -> list[Mention]:
-    """Where a word outside of the spans is of the name of a single number column."""
+def loosely_named(
+    asked: str, spans: Iterable[tuple[int, int]], table: Table, title: str = ""
+) -> list[Mention]:
+    """Where a word outside of the spans is of the name of a single number column.
+
+    Not a word of the table's own name: in a table of sales, "sales region" names no units sold.
+    """
+    about = set(words_of(f"{table.name} {title}"))
     owners: dict[str, set[str]] = {}
     for column in table.columns:
         if column.kind == "number":
             for word in _WORD.findall(normalized(column.name).replace("_", " ")):
-                if not is_filling(word):
+                if not is_filling(word) and stem(word) not in about:
                     owners.setdefault(stem(word), set()).add(column.name)
     taken = list(spans)
     found = []

@@ -53,11 +53,10 @@ def find_mentions(asked: str, table: Table) -> list[Mention]:
     return sorted(kept, key=lambda mention: mention.start)
 
 
-def blanked(asked: str, mentions: Iterable[Mention]) -> str:
-    """The question without the names in it: the "minimum" of a column's name asks for nothing."""
-    for mention in mentions:
-        width = mention.end - mention.start
-        asked = asked[: mention.start] + " " * width + asked[mention.end :]
+def blanked(asked: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The question with blanks for the spans: the "minimum" of a column's name asks for none."""
+    for start, end in spans:
+        asked = asked[:start] + " " * (end - start) + asked[end:]
     return asked
 
 

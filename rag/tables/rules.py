@@ -63,7 +63,7 @@ def plan_by_rules(question: str, table: Table, title: str = "") -> Plan | None:
     if limits is None:
         return None
     spans = [*limits.spans, *(found.span() for found in _TOP.finditer(text))]
-    loose = loosely_named(text, spans, table)
+    loose = loosely_named(text, spans, table, title)
     if left_over(text, [*spans, *(m.span for m in loose)], table, title):
         return None
     plan = _plan(_take_apart(text, table, limits, loose))
@@ -81,14 +81,15 @@ def _take_apart(text: str, table: Table, limits: Limits, loose: list[Mention]) -
     limited = {one.column for one in limits.where} | limits.whole
     numbers = [name for name in named if kinds[name] == "number"]
     measures = [name for name in numbers if name not in limited] or numbers
-    measures = measures or list(dict.fromkeys(mention.column for mention in loose))
+    loosely = [mention.column for mention in loose if mention.column not in limited]
+    measures = list(dict.fromkeys([*measures, *loosely]))
     groups = [name for name in named if kinds[name] != "number" and name not in limited]
     return _Asked(text, table, limits, measures, groups)
 
 
 def _plan(asked: _Asked) -> Plan | None:
     text, where = asked.text, asked.limits.where
-    operation, order = named_operation(text), extreme_order(blanked(text, asked.mentions))
+    operation, order = named_operation(text), extreme_order(blanked(text, asked.limits.spans))
     if operation == "share":
         return _share(asked)
     if operation == "difference":
@@ -106,7 +107,9 @@ def _plan(asked: _Asked) -> Plan | None:
         return Plan("trend", measure, where) if _is_series(asked) else None
     if operation or asks_sum(text):
         return _aggregate(operation or "sum", measure, asked, order)
-    if top := _TOP.search(text):
+    if (top := _TOP.search(text)) and not _tells_rows_apart(asked):
+        return None
+    if top:
         number = next(group for group in top.groups() if group)
         limit = _SMALL.get(number) or (int(number) if number.isdigit() else 0)
         return Plan("list", measure, where, "", order or "desc", limit) if limit else None
@@ -114,6 +117,13 @@ def _plan(asked: _Asked) -> Plan | None:
         return Plan("max" if order == "desc" else "min", measure, where)
     limited = {one.column for one in where}
     return Plan("list", measure, where) if asks_list(text) and measure in limited else None
+
+
+def _tells_rows_apart(asked: _Asked) -> bool:
+    """Whether what is ranked are rows: each has its own value of every column that is named."""
+    columns = [asked.table.column(m.column) for m in asked.mentions if not m.value]
+    rows = len(asked.table.rows)
+    return all(column.kind == "number" or len(column.distinct) == rows for column in columns)
 
 
 def _measure(asked: _Asked) -> str:
