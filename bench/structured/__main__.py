@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.structured.rules import ask_rules
+from rag import parts
 from rag.config import load_settings
+from rag.documents import run_sync
 from rag.metrics import holds_facts, percentile
+from rag.pipeline import Footnote
 from rag.service import Service
 from rag.tables.when import asks_to_compute
 from rag.types import Answer
@@ -79,14 +82,19 @@ def ask_all(
     folder = Path(tempfile.mkdtemp(prefix="footnote-bench-"))
     try:
         settings = load_settings(index=folder, generator=generator)
-        service = Service(settings, roots=roots, is_watching=False)
+        encoder = parts.open_encoder(settings, print)
+        with parts.open_indexes(settings, encoder.dimension, read_only=False) as indexes:
+            run_sync(indexes, encoder, roots, settings)  # a service answers before all is read
+            if only_computed:
+                footnote = Footnote(indexes, encoder, None)
+                rules = partial(ask_rules, footnote, indexes.catalog)
+                return [_judge(q, rules(q["question"]), True) for q in questions]
+        service = Service(settings, roots=None, is_watching=False)
         service.start()
         try:
 
             def judge(question: dict[str, Any]) -> dict[str, Any]:
-                asked = question["question"]
-                ask = partial(ask_rules, service) if only_computed else service.footnote.ask
-                return _judge(question, ask(asked), only_computed)
+                return _judge(question, service.footnote.ask(question["question"]), False)
 
             with ThreadPoolExecutor(at_once) as pool:
                 return list(pool.map(judge, questions))
