@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Iteration
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.answer_run import AnswerRun
@@ -10,6 +11,7 @@ from rag.catalog import Catalog
 from rag.errors import GenerationError
 from rag.generate import Generator
 from rag.tables.compute import Computed, compute
+from rag.tables.lookup import plan_lookup
 from rag.tables.pasted import beside_table, pasted_table
 from rag.tables.plan import Plan, PlanError
 from rag.tables.planner import ask_plan
@@ -17,7 +19,14 @@ from rag.tables.quoting import cite_rows
 from rag.tables.rules import plan_by_rules
 from rag.tables.select import QueryError
 from rag.tables.table import Table
-from rag.tables.when import Place, asks_to_compute, find_table
+from rag.tables.when import (
+    MIN_ROWS,
+    Place,
+    asks_to_compute,
+    look_like_tables,
+    near_tables,
+    topics,
+)
 from rag.tables.wording import conditions, word_answer, words_for
 from rag.types import AnswerEvent, AnswerText, CitationFound, Computation, Found, Passage
 
@@ -34,27 +43,31 @@ def answer_by_computing(
     """
     question = run.query.alone
     asks = asks_to_compute(question)
-    if asks == "no":
+    if asks == "no" and not look_like_tables(found.hits):
         return False
-    pasted = pasted_table(run.question)
-    place = None if pasted else find_table(question, found.hits, catalog)
+    pasted = pasted_table(run.question) if asks != "no" else None
+    places = [] if pasted else near_tables(question, found.hits, catalog)
+    places = [place for place in places if len(place.table.rows) >= MIN_ROWS]
+    place, plan = _planned_by_rules(question, places, asks)
     table = pasted or (place.table if place else None)
-    if table is None:
+    if table is None or (plan is None and asks == "no"):
         return False
     words = words_for(run.query.language)
     name = table.name or words["question"]
     try:
-        plan = _plan(question, table, place, generator if asks == "surely" or pasted else None, run)
+        if plan is None:
+            planner = generator if asks == "surely" or pasted else None
+            plan = _plan(question, table, place, planner, run)
         if plan is None:
             return False
         computed = compute(plan, replace(table, name=name))
     except (PlanError, QueryError, GenerationError):
-        if asks == "perhaps":
+        if asks != "surely":
             return False
         yield from _say(run, words["failed"].format(table=name, reason=words["too_hard"]), words)
         return False
     if not computed.used and plan.operation not in ("count", "list"):
-        if asks == "perhaps":
+        if asks != "surely":
             return False
         said = conditions(plan.where, table, words)
         yield from _say(run, words["no_rows"].format(table=name, conditions=said), words)
@@ -63,14 +76,38 @@ def answer_by_computing(
     return True
 
 
+def _planned_by_rules(
+    question: str, places: Sequence[Place], asks: str
+) -> tuple[Place | None, Plan | None]:
+    """The table over which rules can plan, with the plan; else the first one without.
+
+    A cell is looked up only where no other table has one for the same question.
+    """
+    if asks != "no":
+        for place in places:
+            if plan := plan_by_rules(question, place.table, place.hit.chunk.title):
+                return place, plan
+    looked_up = [
+        (place, plan)
+        for place in places
+        if (plan := plan_lookup(question, place.table, place.hit.chunk.title, topics(place)))
+    ]
+    if len(looked_up) == 1:
+        return looked_up[0]
+    return (places[0] if places else None), None
+
+
 def _plan(
     question: str, table: Table, place: Place | None, generator: Generator | None, run: AnswerRun
 ) -> Plan | None:
-    title = place.hit.chunk.title if place else ""
-    plan = plan_by_rules(question if place else beside_table(question), table, title)
-    if plan is not None or generator is None:
-        return plan
-    return ask_plan(question, table, generator, title, run.count)
+    """The plan for a table in the question, or the model's for one of a document."""
+    if place is None:
+        plan = plan_by_rules(beside_table(question), table)
+        if plan is not None:
+            return plan
+    if generator is None:
+        return None
+    return ask_plan(question, table, generator, place.hit.chunk.title if place else "", run.count)
 
 
 def _say(run: AnswerRun, reason: str, words: dict[str, str]) -> Iteration[AnswerEvent, None, None]:

@@ -56,6 +56,8 @@ def build_sql(plan: Plan, table: Table, name: str) -> str:
             return _extreme(plan, table, source, where)
         case "list":
             return _list(plan, table, source + where)
+        case "value":
+            return f"SELECT DISTINCT {quoted(plan.column)} {source}{where}"
         case "share":
             return _share(plan, table, source, where)
         case "difference":

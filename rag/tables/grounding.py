@@ -11,7 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rag.numbers import numbers_in
-from rag.tables.mentions import Mention, find_mentions, normalized
+from rag.tables.measures import counted_quantity
+from rag.tables.mentions import Mention, blanked, find_mentions, normalized
 from rag.tables.operators import (
     asks_count,
     asks_each,
@@ -21,10 +22,11 @@ from rag.tables.operators import (
     extreme_order,
     named_operation,
 )
+from rag.tables.periods import Period, find_periods
 from rag.tables.plan import OF_NUMBERS, Filter, Plan, difference_filter
+from rag.tables.scope import scope_years
 from rag.tables.table import Table
 
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 MANY_VALUES = 3  # that a filter names and the question does not: no limit at all
 
 
@@ -37,16 +39,19 @@ def ground_plan(plan: Plan, question: str, table: Table, title: str = "") -> Pla
     asked = normalized(question)
     mentions = find_mentions(asked, table)
     numbers = numbers_in(question)
-    scope = set(_YEAR.findall(f"{table.name} {title}"))
+    periods = find_periods(asked)
+    scope = scope_years(table, title)
     spelled = _spelled(mentions, asked)
     named = {mention.column for mention in mentions if not mention.value}
     compared = [_compared(f, numbers, named) for f in plan.where]
-    filters = [one for f in compared if (one := _ground_filter(f, table, numbers, spelled))]
+    filters = [
+        one for f in compared if (one := _ground_filter(f, table, numbers, periods, spelled))
+    ]
     filters = [one for one in filters if not _is_scope(one, table, scope)]
     filters += _forgotten(filters, plan, spelled)
     plan = replace(plan, where=tuple(filters))
     plan = _right_column(plan, mentions, table)
-    return _right_operation(plan, asked, numbers, table)
+    return _right_operation(plan, asked, numbers, mentions, table)
 
 
 def _spelled(mentions: list[Mention], asked: str) -> dict[str, list[str]]:
@@ -68,7 +73,11 @@ def _compared(one: Filter, numbers: set[str], named: set[str]) -> Filter:
 
 
 def _ground_filter(
-    one: Filter, table: Table, numbers: set[str], spelled: dict[str, list[str]]
+    one: Filter,
+    table: Table,
+    numbers: set[str],
+    periods: list[Period],
+    spelled: dict[str, list[str]],
 ) -> Filter | None:
     kind = table.column(one.column).kind
     if one.other:
@@ -77,7 +86,8 @@ def _ground_filter(
         kept = [v for v in one.values if isinstance(v, Decimal) and _plain(abs(v)) in numbers]
         return replace(one, values=tuple(kept)) if kept else None
     if kind == "date":
-        dates = [date for v in one.values if (date := ground_date(str(v), numbers, table, one))]
+        years = {str(value)[:4] for value in table.column(one.column).distinct}
+        dates = [d for v in one.values for d in ground_date(str(v), periods, years, one.sign)]
         return replace(one, values=tuple(dict.fromkeys(dates))) if dates else None
     named = spelled.get(one.column, [])
     if one.sign == "=" and named:
@@ -100,24 +110,20 @@ def _is_search(one: Filter) -> bool:
     return any(all(pair in other for other in others) for pair in pairs)
 
 
-def ground_date(date: str, numbers: set[str], table: Table, one: Filter) -> str:
-    """As much of a date as the question gives: its day, month or year; "" for none of it."""
-    parts = date[:10].split("-")
-    years = {str(value)[:4] for value in table.column(one.column).distinct}
-    has_year = parts[0] in numbers
-    given = [str(int(part)) in numbers for part in parts[1:]]
-    if not has_year and not (len(years) == 1 and any(given)):
-        return ""
-    if not has_year:
-        parts[0] = next(iter(years))
-    kept = [parts[0]]
-    for part, is_given in zip(parts[1:], given, strict=True):
-        if not is_given:
-            break
-        kept.append(part)
-    if len(kept) == 1 and not has_year:
-        return ""
-    return date if len(kept) == len(date[:10].split("-")) and has_year else "-".join(kept)
+def ground_date(
+    date: str, periods: list[Period], years: set[str], sign: str = "="
+) -> tuple[str, ...]:
+    """What the question says of a date: its day, month, quarter or year; () where it says nothing.
+
+    A number is no month because it is twelve or less: "four quarters" is not April.
+    """
+    for period in periods:
+        named = period.dates(years)
+        if any(date.startswith(part) or part.startswith(date) for part in named):
+            if sign == "=":
+                return named
+            return (next((part for part in named if date.startswith(part)), date),)
+    return ()
 
 
 def _forgotten(filters: list[Filter], plan: Plan, spelled: dict[str, list[str]]) -> list[Filter]:
@@ -143,12 +149,27 @@ def _right_column(plan: Plan, mentions: list[Mention], table: Table) -> Plan:
     return plan
 
 
-def _right_operation(plan: Plan, asked: str, numbers: set[str], table: Table) -> Plan:
+def _named_group(plan: Plan, mentions: list[Mention], table: Table) -> str:
+    """The one column that the question names as what rows are of; "" for none or several."""
+    limited = {one.column for one in plan.where}
+    named = {m.column for m in mentions if not m.value and table.column(m.column).kind == "text"}
+    named -= limited
+    return named.pop() if len(named) == 1 else ""
+
+
+def _right_operation(
+    plan: Plan, asked: str, numbers: set[str], mentions: list[Mention], table: Table
+) -> Plan:
     is_number = table.column(plan.column).kind == "number"
     named = named_operation(asked)
-    order = extreme_order(asked)
-    if plan.operation in ("min", "max") and plan.group_by and asks_sum(asked) and is_number:
-        plan = replace(plan, operation="sum", order=order, limit=plan.limit or 1)
+    order = extreme_order(blanked(asked, [mention.span for mention in mentions]))
+    if plan.operation in ("min", "max") and asks_sum(asked) and is_number:
+        group = plan.group_by or _named_group(plan, mentions, table)
+        if group and order:
+            plan = replace(plan, operation="sum", group_by=group, order=order, limit=1)
+    quantity = counted_quantity(asked, mentions, table)
+    if plan.operation == "count" and asks_sum(asked) and quantity:
+        return replace(plan, operation="sum", column=quantity)
     if named in ("average", "median", "trend") and is_number and plan.operation != named:
         plan = replace(plan, operation=named)
     elif named == "share" and (plan.where or plan.group_by):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rag.tables.cells import header_unit
 from rag.tables.table import Table
+from rag.tables.vocabulary import translations
 
 MAX_VALUES = 2_000  # of a column that are looked for
 MAX_VALUE_CHARACTERS = 60
@@ -25,6 +26,13 @@ class Mention:
     end: int
     column: str
     value: str = ""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.start, self.end
+
+    def overlaps(self, spans: Iterable[tuple[int, int]]) -> bool:
+        return any(self.start < end and start < self.end for start, end in spans)
 
 
 def normalized(question: str) -> str:
@@ -45,8 +53,16 @@ def find_mentions(asked: str, table: Table) -> list[Mention]:
     return sorted(kept, key=lambda mention: mention.start)
 
 
+def blanked(asked: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The question with blanks for the spans: the "minimum" of a column's name asks for none."""
+    for start, end in spans:
+        asked = asked[:start] + " " * (end - start) + asked[end:]
+    return asked
+
+
 def column_wordings(name: str) -> list[str]:
-    """How a question may write a column's name: without its unit, brackets or path."""
+    """How a question may write a column's name: without its unit, brackets or path, or in the
+    other language."""
     bare = _BRACKETS.sub("", name).strip()
     wordings = [name, bare]
     unit = header_unit(name)
@@ -55,7 +71,9 @@ def column_wordings(name: str) -> list[str]:
             wordings.append(wording.removesuffix(unit).rstrip(" _-"))
     wordings += [wording.rpartition(".")[2] for wording in list(wordings)]
     spaced = [re.sub(r"[_\-]+", " ", wording) for wording in wordings]
-    return [w for w in dict.fromkeys(normalized(w) for w in spaced) if len(w) > 1]
+    plain = list(dict.fromkeys(normalized(wording) for wording in spaced))
+    translated = [other for wording in plain for other in translations(wording)]
+    return [w for w in dict.fromkeys(plain + translated) if len(w) > 1]
 
 
 def occurrences(asked: str, phrase: str) -> Iterator[tuple[int, int]]:
@@ -81,6 +99,9 @@ def _all(asked: str, table: Table) -> Iterator[Mention]:
             continue
         for value in column.distinct[:MAX_VALUES]:
             text = normalized(str(value))
-            if 1 < len(text) <= MAX_VALUE_CHARACTERS and text.split(" ")[0] in asked:
-                for start, end in occurrences(asked, text):
-                    yield Mention(start, end, column.name, str(value))
+            if not 1 < len(text) <= MAX_VALUE_CHARACTERS:
+                continue
+            for wording in (text, *translations(text)):
+                if len(wording) > 1 and wording.split(" ")[0] in asked:
+                    for start, end in occurrences(asked, wording):
+                        yield Mention(start, end, column.name, str(value))

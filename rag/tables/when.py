@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from rag.catalog import Catalog
-from rag.tables.extract import extract_tables
+from rag.tables.extract import RECORD_SUFFIXES, extract_tables
 from rag.tables.mentions import find_mentions, normalized, occurrences
 from rag.tables.table import Table
 from rag.types import Hit, StoredChunk
@@ -18,6 +19,7 @@ MAX_COLUMNS = 200
 NEAR_HITS = 5  # the best ones, among which the table must be
 FIRST_HITS = 2  # one of these must stand in a table at all
 RANK_WEIGHT = 3.0
+MIN_PASSAGES = 3  # beside a table, for what its document is about to be told
 
 # A strong word asks for a computation; a weak one may, where every word of it can be understood.
 _STRONG = re.compile(
@@ -61,10 +63,11 @@ def asks_to_compute(question: str) -> Literal["surely", "perhaps", "no"]:
     return "perhaps" if _WEAK.search(question) else "no"
 
 
-def find_table(question: str, hits: Sequence[Hit], catalog: Catalog) -> Place | None:
-    """The table among the best hits that the question is most likely about; None if there is none.
+def near_tables(question: str, hits: Sequence[Hit], catalog: Catalog) -> list[Place]:
+    """The tables among the best hits, that which the question is most likely about first.
 
-    Whole tables are read from the catalog, however few of their rows were found.
+    Whole tables are read from the catalog, however few of their rows were found. None where the
+    very best hits are not of a table.
     """
     near = hits[:NEAR_HITS]
     documents: dict[int, _Read] = {}
@@ -81,9 +84,30 @@ def find_table(question: str, hits: Sequence[Hit], catalog: Catalog) -> Place | 
                 score = RANK_WEIGHT / hit.rank + _spelled(asked, table)
                 places[key] = score, hit.rank, Place(table, hit, text, chunks)
     if not any(rank <= FIRST_HITS for _, rank, _ in places.values()):
-        return None
-    _, _, best = max(places.values(), key=lambda place: (place[0], -place[1]))
-    return best if len(best.table.rows) >= MIN_ROWS else None
+        return []
+    ordered = sorted(places.values(), key=lambda place: (-place[0], place[1]))
+    return [place for *_, place in ordered]
+
+
+def look_like_tables(hits: Sequence[Hit]) -> bool:
+    """Whether the very best hits may be of a table, told without reading their documents."""
+    chunks = [hit.chunk for hit in hits[:FIRST_HITS]]
+    return any(
+        "\n|" in f"\n{chunk.text}" or PurePath(chunk.path).suffix.lower() in RECORD_SUFFIXES
+        for chunk in chunks
+    )
+
+
+def topics(place: Place) -> Callable[[str], bool]:
+    """Whether a word is what the table's document is about: it stands in half of the passages
+    beside the table, of which there must be some."""
+    beside = [chunk.text.casefold() for chunk in place.chunks if not _overlaps(chunk, place.table)]
+
+    def is_topic(word: str) -> bool:
+        holding = sum(word in text for text in beside)
+        return len(beside) >= MIN_PASSAGES and 2 * holding >= len(beside)
+
+    return is_topic
 
 
 def _tables_of(hit: Hit, catalog: Catalog) -> _Read:

@@ -23,10 +23,12 @@ WORDS = {
         "max": "The highest {column}{where} is {value}: {names}",
         "count": "{value} {rows} in “{table}”{where}",
         "count distinct": "{value} different values of {column}{where}",
+        "value": "{column} is {value}{where}",
         "share": "{part} of {whole} ({column}){where}: {value}",
+        "share of rows": "{part} of {whole} {rows} in “{table}”{where}: {value}",
         "difference": "{column} is {first} for {a} and {second} for {b}: a difference of {value}",
         "list": "{count} {rows} in “{table}”{where}",
-        "groups": "{measure} by {group}{where}",
+        "groups": "{measure} by {group}{where}", "in_all": "; in all {value}",
         "top": "{measure}{where} is {rank} for {name}: {value}",
         "highest": "highest", "lowest": "lowest",
         "m_sum": "Total {column}", "m_average": "Average {column}", "m_median": "Median {column}",
@@ -51,10 +53,12 @@ WORDS = {
         "max": "{where}{column}最高为 {value}：{names}",
         "count": "“{table}”中{where}共有 {value} {rows}",
         "count distinct": "{where}{column}共有 {value} 个不同的值",
+        "value": "{where}{column}为 {value}",
         "share": "{where}{column}为 {part}，全部为 {whole}，占 {value}",
+        "share of rows": "“{table}”的 {whole} {rows}中，{where}有 {part} {rows}，占 {value}",
         "difference": "{a}的{column}为 {first}，{b}为 {second}，相差 {value}",
         "list": "“{table}”中{where}共有 {count} {rows}",
-        "groups": "{where}按{group}的{measure}",
+        "groups": "{where}按{group}的{measure}", "in_all": "，全部合计 {value}",
         "top": "{where}{measure}{rank}的是{name}：{value}",
         "highest": "最高", "lowest": "最低",
         "m_sum": "{column}合计", "m_average": "{column}平均值", "m_median": "{column}中位数",
@@ -152,8 +156,12 @@ def _single(computed: Computed, words: dict[str, str]) -> str:
     if plan.operation == "share":
         part, whole = (_value(v, column) if column.kind == "number" else str(v) for v in row)
         share = percent(Decimal(str(row[0] or 0)), Decimal(str(row[1] or 1)))
-        return words["share"].format(part=part, whole=whole, value=share, **fields) + words["end"]
+        kind = "share" if column.kind == "number" else "share of rows"
+        fields["rows"] = words[table.kind]
+        return words[kind].format(part=part, whole=whole, value=share, **fields) + words["end"]
     value = _value(row[0], column, _places(plan, column)) or words["empty"]
+    if plan.operation == "value":
+        return words["value"].format(value=value, **fields) + words["end"]
     based = words["based"].format(
         used=len(computed.used), total=len(table.rows), rows=words[table.kind]
     )
@@ -200,7 +208,19 @@ def _groups(computed: Computed, words: dict[str, str]) -> tuple[str, str]:
         top = words["top"].format(measure=measure, where=where, rank=rank, name=name, value=value)
         return top + words["end"], ""
     lead = words["groups"].format(measure=measure, group=plan.group_by, where=where)
+    lead += _in_all(computed, column, words)
     return lead + words["end"], markdown_table([plan.group_by, measure], shown, words)
+
+
+def _in_all(computed: Computed, column: Column, words: dict[str, str]) -> str:
+    """What all the groups make together, where that is a sum and all of them are shown."""
+    plan, rows = computed.plan, computed.result.rows
+    numbers = [row[1] for row in rows if isinstance(row[1], Decimal)]
+    if plan.operation not in ("sum", "count") or plan.limit or len(numbers) < 2:
+        return ""
+    total = sum(numbers, Decimal(0))
+    shown = format_number(total) if plan.operation == "count" else _value(total, column)
+    return words["in_all"].format(value=shown)
 
 
 def _group_row(row: Sequence[Value], plan: Plan, column: Column) -> list[str]:
