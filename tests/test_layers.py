@@ -14,8 +14,10 @@ ROOT_MODULES = {
     "app",
     "rag.cli",
     "rag.cli_attacks",
+    "rag.cli_backup",
     "rag.cli_options",
     "rag.cli_making",
+    "rag.cli_mcp",
     "rag.cli_questions",
     "rag.cli_tune",
     "rag.collection",
@@ -40,6 +42,7 @@ HEAVY = {
     "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
+    "mcp",
     "rapidfuzz",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60
