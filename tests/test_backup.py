@@ -233,6 +233,7 @@ def test_the_commands_bring_an_index_back(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "pump.txt").write_text("The pump is blue.")
     assert run(monkeypatch, "ingest", "docs") == 0
+    capsys.readouterr()
     assert run(monkeypatch, "backup", "library.tar", "--json") == 0
     assert json.loads(capsys.readouterr().out)["documents"] == 1
     assert run(monkeypatch, "backup", "library.tar", "--check") == 0

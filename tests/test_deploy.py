@@ -51,7 +51,7 @@ def test_an_image_copies_what_is_there_and_lets_through(name: str) -> None:
 def test_an_image_runs_a_known_command_as_nobody_special(name: str) -> None:
     found = instructions(name)
     kinds = [kind for kind, _ in found]
-    assert ("USER", "footnote") in found
+    assert ("USER", "10001") in found
     assert kinds.index("USER") < kinds.index("CMD") and kinds[-1] == "CMD"
     command = yaml.safe_load(found[-1][1])
     known = {c.name or c.callback.__name__ for c in cli.app.registered_commands if c.callback}

@@ -15,6 +15,7 @@ ROOT_MODULES = {
     "rag.cli",
     "rag.cli_attacks",
     "rag.cli_backup",
+    "rag.cli_bundle",
     "rag.cli_options",
     "rag.cli_making",
     "rag.cli_mcp",
