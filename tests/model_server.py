@@ -29,6 +29,7 @@ class Exchange:
         self.body: dict[str, Any] = json.loads(body) if body else {}
         self.gone = threading.Event()
         self.has_gone = asyncio.Event()
+        self.keeps = False  # the connection open for the next question
         self._writer = writer
 
     async def answer(
@@ -38,6 +39,14 @@ class Exchange:
         lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", "connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         await self.send("\r\n".join(lines) + "\r\n\r\n" + text)
+
+    async def answer_in_chunks(self, *texts: str) -> None:
+        """With an end of its own, so that the connection can be used again."""
+        self.keeps = True
+        head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked"
+        await self.send(head + "\r\n\r\n")
+        for text in (*texts, ""):
+            await self.send(f"{len(text.encode()):x}\r\n{text}\r\n")
 
     async def send(self, text: str) -> None:
         self._writer.write(text.encode("utf-8"))
@@ -87,6 +96,7 @@ class ModelServer:
         self.asked: list[Exchange] = []
         self.looked: list[Exchange] = []
         self.arrived = threading.Semaphore(0)  # released by each question
+        self.connections = 0
         self._tls = tls
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -114,18 +124,21 @@ class ModelServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         try:
-            await self._exchange(reader, writer)
+            while await self._exchange(reader, writer):
+                pass
         except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             self._tasks.discard(task)
             writer.close()
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether another one may follow."""
         begun = await reader.readexactly(4)
         if begun not in (b"POST", b"GET "):  # TLS, or whatever else
-            return
+            return False
         head = (begun + await reader.readuntil(b"\r\n\r\n")).decode()
         lengths = [x for x in head.lower().split("\r\n") if x.startswith("content-length:")]
         body = await reader.readexactly(int(lengths[0].split(":")[1])) if lengths else b""
@@ -133,7 +146,7 @@ class ModelServer:
         if exchange.method == "GET":
             self.looked.append(exchange)
             await self.models(exchange)
-            return
+            return False
         self.asked.append(exchange)
         self.arrived.release()
         watching = asyncio.create_task(self._watch(reader, exchange))
@@ -142,6 +155,7 @@ class ModelServer:
             await script(exchange)
         finally:
             watching.cancel()
+        return exchange.keeps
 
     async def _watch(self, reader: asyncio.StreamReader, exchange: Exchange) -> None:
         with suppress(ConnectionError):

@@ -96,10 +96,12 @@ def test_it_streams_with_exact_counts(generator: OpenAIGenerator) -> None:
     assert generator.max_model_len == LENGTH
     counted = generator.count_chat_tokens(PUMP)
     generation = generator.generate(PUMP, max_tokens=10)
-    assert "blue" in "".join(generation).lower()
+    written = "".join(generation)
+    assert "blue" in written.lower()
     assert generation.prompt_tokens == counted and 0 < generation.completion_tokens <= 10
     assert generation.finish_reason in ("stop", "length")
-    assert "blue" not in "".join(generator.generate(PUMP, max_tokens=10, avoid="Blue"))[:4].lower()
+    another = "".join(generator.generate(PUMP, max_tokens=10, avoid=written))
+    assert another and another[:4] != written[:4]
 
 
 def test_a_schema_is_kept_to(generator: OpenAIGenerator) -> None:
@@ -120,17 +122,14 @@ def test_words_are_weighed(generator: OpenAIGenerator) -> None:
 
 
 def test_leaving_an_answer_frees_the_server(generator: OpenAIGenerator, server: str) -> None:
+    """The long answer would take minutes; the short one after it brings the count up to date."""
     long = [Message("user", "Count from 1 to 500, every number on a line of its own.")]
     generation = generator.generate(long, max_tokens=1500)
-    pieces = iter(generation)
-    next(pieces)
-    assert running(server) == 1
+    next(iter(generation))
+    assert any(running(server) == 1 for _ in range(100))
     generation.close()
-    for _ in range(600):  # each look takes the server a step or so
-        if running(server) == 0:
-            break
-    assert running(server) == 0
     assert "blue" in "".join(generator.generate(PUMP, max_tokens=10)).lower()
+    assert any(running(server) == 0 for _ in range(100))
 
 
 def test_what_does_not_fit_or_is_not_there_is_said(server: str, generator: OpenAIGenerator) -> None:

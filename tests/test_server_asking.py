@@ -107,6 +107,15 @@ def test_an_answer_comes_in_pieces(serve: Serve) -> None:
     assert one.endpoints.all[0].outstanding == 0 and one.waiting.pauses == []
 
 
+def test_a_connection_is_used_again_and_what_never_ends_is_not_waited_for(serve: Serve) -> None:
+    async def keeps(exchange: Exchange) -> None:
+        await exchange.answer_in_chunks(event("Hel"), event("lo", "stop"), "data: [DONE]\n\n")
+
+    server = serve(keeps, keeps, hangs_after(event("Hello", "stop"), "data: [DONE]\n\n"))
+    assert asking(server).ask(BODY, BODY, BODY) == "HelloHelloHello"
+    assert server.connections == 1 and len(server.asked) == 3
+
+
 @pytest.mark.parametrize(
     "bad",
     [

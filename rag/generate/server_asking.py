@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ Take = Callable[[Piece], None]
 MAX_TRIES = 4
 FIRST_PAUSE_SECONDS = 0.5  # doubled with every try, and spread
 MAX_PAUSE_SECONDS = 20.0  # a server that asks for more is not waited for
+DRAIN_SECONDS = 0.5
 ERROR_BYTES = 20_000  # of the body of an answer that is none
 OPTIONAL = (  # what may be left out, in the order in which it is looked for in a complaint
     "structured_outputs",
@@ -222,6 +223,7 @@ class Asker:
                 has_reason = has_reason or reason
                 limit, setting = self._limits.next_token, "next_token_seconds"
                 what = "sent no further token"
+            await _drain(events)
         if not has_reason:
             raise ServerFailure(
                 f"The answer of {failures.shown(endpoint.url)} broke off. Ask again.",
@@ -242,6 +244,16 @@ async def _next_progress(
         if piece.is_progress:
             return False, piece.finish_reason is not None
     return True, False
+
+
+async def _drain(events: AsyncIterator[str]) -> None:
+    """Read what follows the end, if it comes at once: the connection can then be used again."""
+    import httpx
+
+    with suppress(TimeoutError, ServerFailure, httpx.HTTPError, httpx.StreamError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in events:
+                pass
 
 
 class _Taking:
