@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from rag.disk import may_write, open_error, sqlite_address
 from rag.errors import IndexStateError
+from rag.lock import LOCK_FILE, take_lock
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -68,6 +70,9 @@ LATER_ADDITIONS = (
     "CREATE TABLE IF NOT EXISTS sentences ("
     "key TEXT PRIMARY KEY REFERENCES embeddings (key) ON DELETE CASCADE, vectors BLOB NOT NULL)",
 )
+# From a version to the next one: statements that a writer runs in one transaction. A file of an
+# older Footnote is upgraded when it is opened; a backup is wise before.
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
 
 
 class CatalogFile:
@@ -126,6 +131,8 @@ class CatalogFile:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             version = self._version()
+        if self._may_upgrade(version):
+            version = self._upgrade(version) if not self.read_only else self._have_upgraded()
         if version == SCHEMA_VERSION:
             if not self.read_only:
                 for statement in LATER_ADDITIONS:
@@ -141,6 +148,31 @@ class CatalogFile:
             f"The catalog {self.path} has schema version {version}; "
             f"this Footnote reads version {SCHEMA_VERSION}. {cure}"
         )
+
+    @staticmethod
+    def _may_upgrade(version: int) -> bool:
+        return version < SCHEMA_VERSION and version in MIGRATIONS
+
+    def _have_upgraded(self) -> int:
+        """For a reader: as the index's writer, which an older Footnote must not be meanwhile."""
+        held = take_lock(self.path.parent / LOCK_FILE)
+        try:
+            CatalogFile(self.path).close()
+        finally:
+            os.close(held)
+        return self._version()
+
+    def _upgrade(self, version: int) -> int:
+        """Step by step to this Footnote's version, as far as steps are known; the version then."""
+        while self._may_upgrade(version):
+            with self._writing() as connection:
+                version = self._version()  # another process may have been faster
+                for statement in MIGRATIONS.get(version, ()):
+                    connection.execute(statement)
+                if version in MIGRATIONS:
+                    version += 1
+                    connection.execute(f"PRAGMA user_version = {version}")
+        return version
 
     def _version(self) -> int:
         return int(self._writer.execute("PRAGMA user_version").fetchone()[0])

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag import cli_eval_answers, cli_questions, cli_tune
+from rag import cli_backup, cli_bundle, cli_eval_answers, cli_mcp, cli_questions, cli_tune
 from rag import cli_output as output
 from rag.cli_eval import eval_app
 from rag.cli_options import (
@@ -196,6 +196,9 @@ def watch(
 
 
 cli_questions.register(app)
+cli_mcp.register(app)
+cli_backup.register(app)
+cli_bundle.register(app)
 
 
 @app.command()

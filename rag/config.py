@@ -130,10 +130,22 @@ class Settings(BaseSettings):
         "order of the search, and the answer says so",
     )
     generator: str = Field(
-        "auto", description="auto, none, openai:URL, a folder, a hub id, or package:NAME"
+        "auto", description="auto, none, openai:URL[,URL...], a folder, a hub id, or package:NAME"
     )
     generator_model: str = Field("", description="the model's name at an openai: server")
     api_key: SecretStr = Field(SecretStr(""), description="the key of an openai: server")
+    connect_seconds: float = Field(
+        10.0, gt=0, le=3600, description="how long an openai: server may take to connect"
+    )
+    first_token_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="how long its first token may take: it reads a prompt"
+    )
+    next_token_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="how long each further token may take"
+    )
+    answer_seconds: float = Field(
+        900.0, gt=0, le=86_400, description="how long a whole answer of such a server may take"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     num_threads: AutoInt = Field(None, ge=1, le=1024, description="CPU threads of the encoder")
 

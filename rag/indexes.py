@@ -11,6 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
+from rag import lock
 from rag.catalog import DIMENSION_KEY, ENCODER_KEY, Catalog
 from rag.dense import EXACT_LIMIT, DenseIndex, Precision
 from rag.dense_follower import BATCH_CHUNKS, DenseFollower
@@ -24,7 +25,7 @@ from rag.mirror import Mirror
 CATALOG_FILE = "catalog.sqlite3"
 DENSE_FILE = "dense.faiss"
 LEXICAL_FOLDER = "lexical"
-LOCK_FILE = "lock"
+LOCK_FILE = lock.LOCK_FILE
 KEPT_CHANGES = 20_000  # of the log, for readers that are a little behind
 DROPPED_CHANGES = 20_000  # fewer are not worth the writing
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rag.errors import IndexStateError
 
+LOCK_FILE = "lock"  # in the folder of an index
 RETRY_SECONDS = 0.1
 GRACE_SECONDS = 0.35  # who only asks for the holder has the lock for an instant
 MAX_BYTES = 1000  # of the note in the lock file

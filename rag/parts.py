@@ -35,10 +35,10 @@ NO_MODEL = ("none", "extractive")
 SERVER_PREFIX = "openai:"
 CPU_CONTEXT_TOKENS = 1100  # a CPU reads about 175 tokens a second; more did not answer better
 _LOADING = threading.Lock()  # transformers resolves its names lazily, which threads must not share
-GUESSED_SERVER_MODEL_LEN = 32_768
 GENERATOR_STATES = {
     "restarting": "The language model failed and is being restarted",
     "stopped": "The language model failed for good; start Footnote again",
+    "unreachable": "No server of the language model answers; it is tried again",
 }
 
 
@@ -216,27 +216,43 @@ def state_with(generator: Generator | None, state: str) -> str:
     return GENERATOR_STATES.get(of_model, state) if state == "ready" else state
 
 
+def server_urls(settings: Settings) -> list[str]:
+    """The servers that `generator` names, as in openai:URL1,URL2. Raises SettingError."""
+    named = settings.generator.removeprefix(SERVER_PREFIX).split(",")
+    urls = list(dict.fromkeys(url.strip().rstrip("/") for url in named))
+    if not all(url.startswith(("http://", "https://")) for url in urls):
+        raise SettingError(
+            f"generator is {settings.generator!r}, where a URL is missing or no URL. "
+            "Give one such as openai:http://127.0.0.1:8001/v1, or several between commas."
+        )
+    return urls
+
+
 def _open_server(settings: Settings) -> Generator:
     from rag.generate.openai import OpenAIGenerator
+    from rag.generate.server_asking import Limits
 
-    url = settings.generator.removeprefix(SERVER_PREFIX)
-    if not url.startswith(("http://", "https://")):
-        raise SettingError(
-            f"generator is {settings.generator!r}, which has no URL. "
-            "Give one such as openai:http://127.0.0.1:8001/v1"
-        )
+    urls = server_urls(settings)
     if not settings.generator_model:
         raise SettingError(
             f"generator is {settings.generator!r}, but generator_model is empty. "
             "Set it to the model's name at that server."
         )
-    return OpenAIGenerator(
-        url,
+    generator = OpenAIGenerator(
+        urls,
         settings.generator_model,
         settings.api_key.get_secret_value(),
         None,
-        settings.max_model_len or GUESSED_SERVER_MODEL_LEN,
+        settings.max_model_len,
+        limits=Limits(
+            settings.connect_seconds,
+            settings.first_token_seconds,
+            settings.next_token_seconds,
+            settings.answer_seconds,
+        ),
     )
+    generator.learn()
+    return generator
 
 
 def context_tokens(settings: Settings) -> int | None:

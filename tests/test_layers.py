@@ -14,8 +14,11 @@ ROOT_MODULES = {
     "app",
     "rag.cli",
     "rag.cli_attacks",
+    "rag.cli_backup",
+    "rag.cli_bundle",
     "rag.cli_options",
     "rag.cli_making",
+    "rag.cli_mcp",
     "rag.cli_questions",
     "rag.cli_tune",
     "rag.cli_users",
@@ -45,6 +48,7 @@ HEAVY = {
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
     "jsonschema",
+    "mcp",
     "rapidfuzz",
 }  # fmt: skip
 CHAINLIT = {"app", "rag.chat.panel", "rag.chat.reply", "rag.chat.socket"}  # the page's own

@@ -14,8 +14,9 @@ from rag import generations, models, parts
 from rag.config import Settings, load_settings
 from rag.documents import open_old_encoder, open_writer
 from rag.encoder_options import EncoderOptions
-from rag.errors import SettingError
+from rag.errors import GenerationError, SettingError
 from rag.models import ResolvedModel
+from rag.types import Message
 
 
 @pytest.fixture
@@ -147,3 +148,30 @@ def test_a_failed_language_model_shows_in_the_state() -> None:
     assert "start Footnote again" in parts.state_with(failing, "ready")
     failing.state = "ready"
     assert parts.state_with(failing, "ready") == "ready"
+
+
+def test_the_servers_of_a_model_are_named_between_commas() -> None:
+    named = "openai:http://a/v1/, https://b/v1 ,http://a/v1"
+    assert parts.server_urls(load_settings(generator=named)) == ["http://a/v1", "https://b/v1"]
+    for wrong in ("openai:", "openai:http://a/v1,", "openai:a:8001"):
+        with pytest.raises(SettingError, match=r"127\.0\.0\.1:8001"):
+            parts.open_generator(load_settings(generator=wrong, generator_model="m"), print)
+    with pytest.raises(SettingError, match="generator_model"):
+        parts.open_generator(load_settings(generator="openai:http://a/v1"), print)
+
+
+def test_a_model_without_a_server_is_opened_and_shows_it() -> None:
+    generator = parts.open_generator(
+        load_settings(
+            generator="openai:http://127.0.0.1:1/v1", generator_model="m", first_token_seconds=5
+        ),
+        print,
+    )
+    assert generator is not None
+    try:
+        assert parts.state_with(generator, "ready") == "ready"  # one look is not three failures
+        with pytest.raises(GenerationError, match="Start the server"):
+            list(generator.generate([Message("user", "?")], max_tokens=5))
+        assert "it is tried again" in parts.state_with(generator, "ready")
+    finally:
+        generator.close()

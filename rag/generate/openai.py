@@ -1,118 +1,158 @@
-"""A language model behind any server that speaks OpenAI's chat completions, such as vLLM's."""
+"""A language model behind servers that speak OpenAI's chat completions, such as vLLM's."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import logging
 import math
+import queue
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Literal
 
 from rag.errors import GenerationError
+from rag.generate.background_loop import BackgroundLoop
+from rag.generate.endpoints import Endpoints
+from rag.generate.server_asking import Asker, Limits
+from rag.generate.server_failure import shown
+from rag.generate.server_stream import Piece
 from rag.tokens import ChatTokenizer
 from rag.types import Message
 from rag.words import UNSPACED
 
-CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 300.0  # a long prompt may wait that long for its first word
 CHARACTERS_PER_TOKEN = 3.0  # a cautious estimate: running text in Latin script has about four
 TOKENS_PER_TURN = 8
 TOP_LOGPROBS = 20  # as many as servers tell
 NEVER = -100  # the bias of a token that is not to be written
+GUESSED_MODEL_LEN = 32_768  # where neither the settings nor the servers tell
+PREFIX_CHARACTERS = 1000  # of the first question: rules and first source, which follow-ups repeat
+LEARN_SECONDS = 15.0
+CLOSED = "The language model was closed."
 _WIDE = re.compile(f"[{UNSPACED}]")
+
+log = logging.getLogger(__name__)
 
 
 class OpenAIGeneration:
-    """One answer under way, as server-sent events."""
+    """One answer under way. The loop of the servers puts in; the asker iterates."""
 
-    def __init__(self, client: Any, url: str, body: dict[str, Any], prompt_tokens: int) -> None:
+    def __init__(self, prompt_tokens: int, count: Callable[[str], int]) -> None:
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.finish_reason: str | None = None
         self.likeliest: dict[str, float] = {}  # log-probabilities of the first token, if asked for
-        self._client = client
-        self._url = url
-        self._body = body
-        self._response: Any = None
-        self._closed = False
+        self._count = count
+        self._queue: queue.SimpleQueue[Piece | GenerationError | None] = queue.SimpleQueue()
+        self._future: Future[None] | None = None
+        self._ended = False
+
+    def begin(self, future: Future[None]) -> None:
+        """The asking has begun; when it ends, so does the iteration."""
+        self._future = future
+        future.add_done_callback(lambda done: self._queue.put(_outcome(done)))
+
+    def put(self, piece: Piece) -> None:
+        """Called by the loop."""
+        self._queue.put(piece)
 
     def __iter__(self) -> Iterator[str]:
-        import httpx
-
-        if self._closed:
-            return
-        try:
-            with self._client.stream("POST", self._url, json=self._body) as response:
-                self._response = response
-                if response.status_code != 200:
-                    response.read()
-                    raise GenerationError(_refused(self._url, response))
-                yield from self._texts(response)
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            if self._closed:
+        written = ""
+        while not self._ended:
+            item = self._queue.get()
+            if self._ended:  # closed meanwhile, by another thread
                 return
-            raise GenerationError(
-                f"The language model's server {self._url} failed ({type(error).__name__}: "
-                f"{error}). Check that it runs, and the generator setting."
-            ) from error
-
-    def _texts(self, response: Any) -> Iterator[str]:
-        num_pieces = 0
-        for line in response.iter_lines():
-            if self._closed:
+            if item is None or isinstance(item, GenerationError):
+                self._ended = True
+                self.completion_tokens = self.completion_tokens or self._count(written)
+                if item is not None:
+                    raise item
                 return
-            data = line.removeprefix("data:").strip()
-            if not line.startswith("data:") or data == "[DONE]":
-                continue
-            event = _parse(data, self._url)
-            if usage := event.get("usage"):
-                self.prompt_tokens = int(usage["prompt_tokens"])
-                self.completion_tokens = int(usage["completion_tokens"])
-            for choice in event.get("choices", ()):
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
-                if not self.likeliest and (told := (choice.get("logprobs") or {}).get("content")):
-                    self.likeliest = {t["token"]: t["logprob"] for t in told[0]["top_logprobs"]}
-                if text := (choice.get("delta") or {}).get("content"):
-                    num_pieces += 1
-                    yield text
-        if self.finish_reason is None:
-            raise GenerationError(f"The answer of {self._url} broke off. Ask again.")
-        self.completion_tokens = self.completion_tokens or num_pieces
+            if item.usage is not None:
+                self.prompt_tokens, self.completion_tokens = item.usage
+            self.finish_reason = item.finish_reason or self.finish_reason
+            self.likeliest = self.likeliest or item.likeliest
+            if item.text:
+                written += item.text
+                yield item.text
 
     def close(self) -> None:
-        """Stop writing; harmless when it has ended."""
-        self._closed = True
-        if self._response is not None:
-            self._response.close()
+        """Stop writing: the connection is closed at once; harmless when it has ended."""
+        self._ended = True
+        if self._future is not None:
+            self._future.cancel()
 
 
 class OpenAIGenerator:
-    """Asks the server at `url` (such as http://127.0.0.1:8001/v1) for answers of `model`.
+    """Asks the servers at `urls` (such as http://127.0.0.1:8001/v1) for answers of `model`.
 
     Counts are exact with the model's tokenizer; without, they are estimates on the safe side.
+    `max_model_len` None takes what the servers tell, once `learn` has asked them.
     """
 
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         model: str,
         api_key: str,
         tokenizer: ChatTokenizer | None,
-        max_model_len: int,
+        max_model_len: int | None,
         *,
+        limits: Limits | None = None,
         transport: Any = None,
+        clock: Callable[[], float] = time.monotonic,
+        **waiting: Any,
     ) -> None:
         import httpx
 
+        limits = limits or Limits()
         self.name = model
-        self.max_model_len = max_model_len
-        self._url = f"{url.rstrip('/')}/chat/completions"
+        self.max_model_len = max_model_len or GUESSED_MODEL_LEN
+        self._wanted_len = max_model_len
         self._tokenizer = tokenizer
-        self._client = httpx.Client(
+        self._endpoints = Endpoints(urls, clock)
+        self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(None, connect=limits.connect),  # the rest is the asker's
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             transport=transport,
         )
+        self._asker = Asker(self._endpoints, self._client, limits, **waiting)
+        self._loop = BackgroundLoop("footnote-servers")
+
+    @property
+    def state(self) -> Literal["ready", "unreachable"]:
+        """Whether there is a server to ask."""
+        return "ready" if self._endpoints.is_any_open else "unreachable"
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Each server's state, for a program."""
+        return [
+            {
+                "url": shown(one.url),
+                "state": one.state,
+                "outstanding": one.outstanding,
+                "failure": one.failure,
+            }
+            for one in self._endpoints.all
+        ]
+
+    def learn(self) -> None:
+        """Ask the servers how long prompts may be; those that do not answer are let be."""
+
+        async def ask_all() -> None:
+            for endpoint in self._endpoints.all:
+                await self._asker.learn(endpoint)
+
+        if (asked := self._loop.start(ask_all())) is not None:
+            try:
+                asked.result(LEARN_SECONDS)
+            except TimeoutError:
+                asked.cancel()
+        told = [one.max_model_len for one in self._endpoints.all if one.max_model_len]
+        known = min(told, default=self.max_model_len)
+        self.max_model_len = min(known, self._wanted_len or known)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text."""
@@ -149,8 +189,7 @@ class OpenAIGenerator:
         if schema is not None:
             shape = {"name": "answer", "schema": dict(schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": shape}
-        num_tokens = self.count_chat_tokens(messages)
-        return OpenAIGeneration(self._client, self._url, body, num_tokens)
+        return self._begin(messages, body)
 
     def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
         """The log-probability that an answer begins as each word does; () if the server tells none.
@@ -158,10 +197,18 @@ class OpenAIGenerator:
         A word that is not among the likeliest is as likely as the last of them, or less.
         """
         body = self._body(messages, 1, 0.0) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        generation = OpenAIGeneration(self._client, self._url, body, 0)
+        generation = self._begin(messages, body)
         for _ in generation:
             pass
         return _weights(generation.likeliest, words)
+
+    def _begin(self, messages: Sequence[Message], body: dict[str, Any]) -> OpenAIGeneration:
+        generation = OpenAIGeneration(self.count_chat_tokens(messages), self.count_tokens)
+        asked = self._loop.start(self._asker.ask(body, _key(messages), generation.put))
+        if asked is None:
+            raise GenerationError(CLOSED)
+        generation.begin(asked)
+        return generation
 
     def _body(
         self, messages: Sequence[Message], max_tokens: int, temperature: float
@@ -183,7 +230,27 @@ class OpenAIGenerator:
 
     def close(self) -> None:
         """Let the connections go; answers under way end with GenerationError."""
-        self._client.close()
+        self._loop.close(self._client.aclose)
+
+
+def _outcome(done: Future[None]) -> GenerationError | None:
+    """How the asking ended."""
+    if done.cancelled():
+        return GenerationError(CLOSED)
+    error = done.exception()
+    if error is None or isinstance(error, GenerationError):
+        return error
+    log.error("asking a server failed", exc_info=error)
+    return GenerationError(
+        f"Asking the language model's server failed ({type(error).__name__}: {error}). "
+        "This is a fault of Footnote: please report it."
+    )
+
+
+def _key(messages: Sequence[Message]) -> str:
+    """The same for prompts that begin alike, which a server's prefix cache knows."""
+    opening = [message.content[:PREFIX_CHARACTERS] for message in messages[:2]]
+    return hashlib.sha256("\0".join(opening).encode("utf-8", "replace")).hexdigest()
 
 
 def _weights(likeliest: Mapping[str, float], words: Sequence[str]) -> tuple[float, ...]:
@@ -195,23 +262,3 @@ def _weights(likeliest: Mapping[str, float], words: Sequence[str]) -> tuple[floa
     return tuple(
         max((tokens[t] for t in tokens if word.startswith(t)), default=least) for word in words
     )
-
-
-def _parse(data: str, url: str) -> dict[str, Any]:
-    try:
-        event: dict[str, Any] = json.loads(data)
-    except ValueError as error:
-        raise GenerationError(f"{url} sent {data[:80]!r}, which is not JSON.") from error
-    if problem := event.get("error"):
-        raise GenerationError(f"{url} failed while writing: {problem}")
-    return event
-
-
-def _refused(url: str, response: Any) -> str:
-    cure = {
-        401: "Set api_key.",
-        403: "Check api_key.",
-        404: "Check the URL and generator_model.",
-        429: "It has too much to do; ask again later.",
-    }.get(response.status_code, "Its log says more.")
-    return f"{url} answered {response.status_code} ({response.text[:200].strip()}). {cure}"
