@@ -43,6 +43,7 @@ from rag.types import (
 
 AGAIN = "again"  # the action that asks a question once more
 NUM_RESULTS = 10  # of a search, where nothing else is chosen
+UNNOTICED_SECONDS = 0.3  # a wait as short needs no word
 TICK_SECONDS = 1.0  # between looks at what is being waited for
 
 
@@ -70,12 +71,15 @@ class Reply:
         return Turn(self.message_id, self.question, self.plain, self.answer)
 
     async def search(self, service: Any, options: AskOptions) -> None:
-        """Only the list of what is found."""
-        await self.message.send()
-        ticking = asyncio.create_task(self._tick(service.state))
+        """Only the list of what is found; as it is quick, the page draws it once."""
+        finding = asyncio.create_task(asyncio.to_thread(_find, service, self.question, options))
+        ticking = None
         try:
-            found = await asyncio.to_thread(_find, service, self.question, options)
-            self._begun = True
+            done, _ = await asyncio.wait({finding}, timeout=UNNOTICED_SECONDS)
+            if not done:
+                await self.message.send()
+                ticking = asyncio.create_task(self._tick(service.state))
+            found = await finding
             self.message.content = results_line(found, self.language)
             if found.hits:
                 await self.show_element("Results", results_props(found, self.language))
@@ -83,8 +87,11 @@ class Reply:
             self.message.content = f"*{self.words['stopped']}*"
             raise
         finally:
-            ticking.cancel()
-            await self.message.update()
+            if ticking is None:
+                await self.message.send()
+            else:
+                ticking.cancel()
+                await self.message.update()
 
     async def run(self, service: Any, history: Sequence[Message], options: AskOptions) -> None:
         """Ask and show, until the answer is finished or this task is cancelled."""
