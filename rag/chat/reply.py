@@ -44,6 +44,7 @@ from rag.types import (
 AGAIN = "again"  # the action that asks a question once more
 NUM_RESULTS = 10  # of a search, where nothing else is chosen
 UNNOTICED_SECONDS = 0.3  # a wait as short needs no word
+DRAW_SECONDS = 0.08  # between two pieces of text
 TICK_SECONDS = 1.0  # between looks at what is being waited for
 
 
@@ -64,6 +65,7 @@ class Reply:
         self._error: Any = None  # a message of its own below
         self._found: SourcesFound | None = None
         self._begun = False
+        self._unsent, self._sent_at = "", 0.0
         self._waiting = WaitingLine(self.language)
 
     def turn(self) -> Turn:
@@ -108,11 +110,13 @@ class Reply:
                     await self._show(event)
         except asyncio.CancelledError:
             await self._add(self._escaper.finish())
+            await self._flush()
             told = word("lost", self.language) if self.is_lost else self.words["stopped"]
             self.message.content = self._shown_so_far() + f"*{told}*"
             raise
         finally:
             ticking.cancel()
+            await self._flush()
             await self.message.update()
 
     async def offer_again(self, label: str = "retry") -> None:
@@ -198,6 +202,7 @@ class Reply:
         self.plain, self.answer = answer.text, answer
         await self._add(self._escaper.finish())
         await self._add(notes_markdown(answer))
+        await self._flush()
         props = answered_props(answer, self.language)
         if props["sources"] or "computation" in props:
             await self.show_element("Sources", props | {"read": ""})
@@ -215,12 +220,19 @@ class Reply:
         await self.show_element("Trace", props)
 
     async def _add(self, markdown: str) -> None:
-        if not markdown:
+        """Show more text; the page draws the whole of it each time, so not too often."""
+        self._unsent += markdown
+        if not self._begun or time.monotonic() - self._sent_at >= DRAW_SECONDS:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if not self._unsent:
             return
         if not self._begun:
             self._begun = True
             self.message.content = ""
-        await self.message.stream_token(markdown)
+        text, self._unsent, self._sent_at = self._unsent, "", time.monotonic()
+        await self.message.stream_token(text)
 
     def _shown_so_far(self) -> str:
         return f"{self.message.content}\n\n" if self._begun else ""
