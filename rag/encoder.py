@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -81,7 +82,7 @@ class SentenceEncoder:
         for model in models:
             self._free.put(model)
         self._pool = ThreadPoolExecutor(len(models), "encode")
-        self._tokenizer: Any = models[0].tokenizer
+        self._tokenizer: Any = deepcopy(models[0].tokenizer)  # it keeps how it last padded
         self._tokenizing = threading.Lock()
         self._prompts = options.prompts(models[0].prompts)
         self._batch_tokens = BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS

@@ -46,6 +46,8 @@ from rag.types import (
 
 AGAIN = "again"  # the action that asks a question once more
 NUM_RESULTS = 10  # of a search, where nothing else is chosen
+UNNOTICED_SECONDS = 0.3  # a wait as short needs no word
+DRAW_SECONDS = 0.08  # between two pieces of text
 TICK_SECONDS = 1.0  # between looks at what is being waited for
 
 
@@ -67,6 +69,7 @@ class Reply:
         self._error: Any = None  # a message of its own below
         self._found: SourcesFound | None = None
         self._begun = False
+        self._unsent, self._sent_at = "", 0.0
         self._waiting = WaitingLine(self.language)
 
     def turn(self) -> Turn:
@@ -74,13 +77,15 @@ class Reply:
         return Turn(self.message_id, self.question, self.plain, self.answer)
 
     async def search(self, service: Any, options: AskOptions, who: Asker) -> None:
-        """Only the list of what is found."""
-        await self.message.send()
-        ticking = asyncio.create_task(self._tick(service.state))
+        """Only the list of what is found; as it is quick, the page draws it once."""
+        finding = asyncio.create_task(self._find(service, options, who))
+        ticking = None
         try:
-            options = await self._narrowed(service, options, who)
-            found = await asyncio.to_thread(_find, service, self.question, options)
-            self._begun = True
+            done, _ = await asyncio.wait({finding}, timeout=UNNOTICED_SECONDS)
+            if not done:
+                await self.message.send()
+                ticking = asyncio.create_task(self._tick(service.state))
+            found = await finding
             self.message.content = results_line(found, self.language)
             if found.hits:
                 await self.show_element("Results", results_props(found, self.language))
@@ -88,9 +93,12 @@ class Reply:
             self.message.content = f"*{self.words['stopped']}*"
             raise
         finally:
-            ticking.cancel()
-            self.message.metadata = kept_metadata(self.plain, self.answer)
-            await self.message.update()
+            self.message.metadata = kept_metadata("", None)
+            if ticking is None:
+                await self.message.send()
+            else:
+                ticking.cancel()
+                await self.message.update()
 
     async def run(
         self, service: Any, history: Sequence[Message], options: AskOptions, who: Asker
@@ -109,13 +117,19 @@ class Reply:
                     await self._show(event)
         except asyncio.CancelledError:
             await self._add(self._escaper.finish())
+            await self._flush()
             told = word("lost", self.language) if self.is_lost else self.words["stopped"]
             self.message.content = self._shown_so_far() + f"*{told}*"
             raise
         finally:
             ticking.cancel()
             self.message.metadata = kept_metadata(self.plain, self.answer)
+            await self._flush()
             await self.message.update()
+
+    async def _find(self, service: Any, options: AskOptions, who: Asker) -> Found:
+        options = await self._narrowed(service, options, who)
+        return await asyncio.to_thread(_find, service, self.question, options)
 
     async def _narrowed(self, service: Any, options: AskOptions, who: Asker) -> AskOptions:
         """To what the asker finds in this conversation, files that were just added included."""
@@ -210,6 +224,7 @@ class Reply:
         await self._add(self._escaper.finish())
         await self._add(notes_markdown(answer))
         await self._add(f"\n\n*{self._late}*" if self._late else "")
+        await self._flush()
         props = answered_props(answer, self.language)
         if props["sources"] or "computation" in props:
             await self.show_element("Sources", props | {"read": ""})
@@ -227,12 +242,19 @@ class Reply:
         await self.show_element("Trace", props)
 
     async def _add(self, markdown: str) -> None:
-        if not markdown:
+        """Show more text; the page draws the whole of it each time, so not too often."""
+        self._unsent += markdown
+        if not self._begun or time.monotonic() - self._sent_at >= DRAW_SECONDS:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if not self._unsent:
             return
         if not self._begun:
             self._begun = True
             self.message.content = ""
-        await self.message.stream_token(markdown)
+        text, self._unsent, self._sent_at = self._unsent, "", time.monotonic()
+        await self.message.stream_token(text)
 
     def _shown_so_far(self) -> str:
         return f"{self.message.content}\n\n" if self._begun else ""

@@ -36,10 +36,13 @@ _WORDS = {
         "left_out": "Not read",
         "more": "and {count} more",
         "turns": "Earlier questions",
-        "kept": "{kept} read, {dropped} left out",
+        "kept": "{kept} read",
+        "dropped": "{dropped} left out",
         "model": "Model",
         "speed": "{first} s to the first word, {total} s in all, {tokens:,} tokens written",
         "colon": ": ",
+        "comma": ", ",
+        "detail": " ({detail})",
     },
     "zh": {
         "read": "读取 {tokens:,} 个词元",
@@ -61,10 +64,13 @@ _WORDS = {
         "left_out": "未读取",
         "more": "另有 {count} 个",
         "turns": "之前的提问",
-        "kept": "读取 {kept} 个，略去 {dropped} 个",
+        "kept": "读取 {kept} 个",
+        "dropped": "略去 {dropped} 个",
         "model": "模型",
         "speed": "{first} 秒后出现第一个字，共 {total} 秒，写出 {tokens:,} 个词元",
         "colon": "：",
+        "comma": "，",
+        "detail": "（{detail}）",
     },
 }
 _STEP_NAMES = {
@@ -103,7 +109,7 @@ def trace_props(
     return {
         "label": words["label"],
         "summary": _summary(found, language, packing, answer),
-        "rows": [{"name": name, "lines": lines} for name, lines in rows if lines],
+        "rows": [{"name": name, "lines": lines} for name, lines in rows if any(lines)],
     }
 
 
@@ -140,12 +146,12 @@ def _searched(found: Found, language: str) -> list[tuple[str, list[str]]]:
     spent = found.timings_ms
     parts = [f"{names[step]} {_ms(spent[step])}" for step in _STEPS if spent.get(step, 0) >= 0.5]
     total = words["total"].format(ms=_ms(spent["total"])) if "total" in spent else ""
-    detail = ", ".join(parts)
+    detail = words["comma"].join(parts)
     return [
         (words["query"], [found.query]),
         (words["how"], [words[found.mode]] if spent else []),
         (words["where"], [str(found.where)] if found.where else []),
-        (words["time"], [f"{total} ({detail})" if detail else total] if total else []),
+        (words["time"], [total + words["detail"].format(detail=detail) if detail else total]),
     ]
 
 
@@ -174,19 +180,19 @@ def _packed(
     named = [_left_out(one, language) for one in packing.left_out[:MAX_LEFT_OUT]]
     if more := len(packing.left_out) - len(named):
         named.append(words["more"].format(count=more))
-    has_turns = packing.kept_turns or packing.dropped_turns
-    turns = words["kept"].format(kept=packing.kept_turns, dropped=packing.dropped_turns)
+    turns = [words["kept"].format(kept=packing.kept_turns)] if packing.kept_turns else []
+    turns += [words["dropped"].format(dropped=packing.dropped_turns)] * bool(packing.dropped_turns)
     return [
         (words["prompt"], [used]),
         (words["sources"], read),
         (words["left_out"], named),
-        (words["turns"], [turns] if has_turns else []),
+        (words["turns"], [words["comma"].join(turns)] if turns else []),
     ]
 
 
 def _scope(scope: str, language: str) -> str:
     name = _SCOPE_NAMES[language].get(scope, "")
-    return f"{'，' if language == 'zh' else ', '}{name}" if name else ""
+    return f"{_WORDS[language]['comma']}{name}" if name else ""
 
 
 def _left_out(one: LeftOut, language: str) -> str:
