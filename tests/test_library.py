@@ -186,7 +186,7 @@ def test_ten_thousand_documents_are_listed_a_page_at_a_time(tmp_path: Path) -> N
         library = Library(catalog, tmp_path, uploads, NoSyncing())
         started = time.perf_counter()
         found = library.documents(offset=9_990, limit=50, sort="size")
-        assert time.perf_counter() - started < 5  # some 60 ms on a quiet machine
+        assert time.perf_counter() - started < 5
         assert (found.total, len(found.entries)) == (10_000, 10)
         assert [entry.size for entry in found.entries] == list(range(9_990, 10_000))
         assert found.entries[0].folder == f"docs/{9_990 % 97:02d}"
