@@ -146,7 +146,7 @@ def create_app(
     """
     set_service(service, people)
     folder = _prepare_folder(people) if chat else None
-    kept = _let_in(people) if chat and people else None
+    kept = _let_in(people, service) if chat and people else None
     app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
     add_routes(app, service, people)
     policy = web_chainlit.mount(app) if chat else BARE_POLICY
@@ -162,12 +162,16 @@ def _prepare_folder(people: People | None) -> Path:
     )
 
 
-def _let_in(people: People) -> Any:
+def _let_in(people: People, service: Service) -> Any:
     """Chainlit is told of callers, unless everyone is the same stranger."""
     if people.is_anonymous:
         return None
+
+    def forget(name: str, conversation: str) -> None:
+        service.conversations.forget(conversation, Asker(name))
+
     with_form = people.identity.signs_in is not None
-    return web_chainlit.let_in(people.store, with_form=with_form)
+    return web_chainlit.let_in(people.store, forget, with_form=with_form)
 
 
 def _add_guards(
@@ -239,7 +243,7 @@ def open_in_chainlit() -> None:
     service: Service = import_module("rag.service").open_service()
     people = open_people(load_settings(), say=log.info)
     set_service(service, people)
-    kept = _let_in(people)
+    kept = _let_in(people, service)
     ours = FastAPI(openapi_url=None)
     add_routes(ours, service, people)
     chainlit.server.app.router.routes[:0] = ours.router.routes  # before its catch-all

@@ -21,7 +21,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from rag.access import Caller
-from rag.chat.data_layer import data_layer
+from rag.chat.data_layer import Forget, data_layer
 from rag.chat.store import Store
 from rag.errors import FootnoteError
 
@@ -116,11 +116,12 @@ def translation(language: str) -> dict[str, Any]:
     return texts
 
 
-def let_in(store: Store | None, *, with_form: bool) -> Any:
+def let_in(store: Store | None, forget: Forget, *, with_form: bool) -> Any:
     """Make Chainlit believe the door's cookies, and keep conversations in the store, if any.
 
     Returns what it writes them with, to be closed before the store. `with_form` shows its sign-in
-    form, whose answers rag/sign_in.py takes. Call after `prepare_folder` and before `mount`.
+    form, whose answers rag/sign_in.py takes. `forget` is called with a person's name and the
+    conversation that they have deleted. Call after `prepare_folder` and before `mount`.
     """
     os.environ["CHAINLIT_CUSTOM_AUTH"] = "true"
     os.environ["CHAINLIT_AUTH_SECRET"] = secrets.token_hex(32)  # for this process alone
@@ -130,7 +131,7 @@ def let_in(store: Store | None, *, with_form: bool) -> Any:
         config.code.password_auth_callback = _refuse
     if store is None:
         return None
-    layer = data_layer(store)
+    layer = data_layer(store, forget)
     config.code.data_layer = lambda: layer
     return layer
 

@@ -12,7 +12,7 @@ from page_service import FILES, ScriptedService
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rag import web
-from rag.access import LOCAL, Access
+from rag.access import ANONYMOUS, LOCAL, Access, Caller
 from rag.errors import FootnoteError
 from rag.identity import Fixed, Proxies
 from rag.people import People
@@ -185,3 +185,34 @@ def test_host_names() -> None:
     assert host_name("[::1]:80") == "::1"
     assert host_name("a.b:1") == "a.b"
     assert host_name("[bad") == ""
+
+
+CHAT = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
+
+
+def as_caller(service: ScriptedService, caller: Caller) -> TestClient:
+    """The page as one person's browser gets it."""
+    people = People(Fixed(caller), Access(), Proxies(), None)
+    return TestClient(web.create_app(service, chat=False, people=people), base_url=HERE)
+
+
+def test_what_someone_added_is_nobody_elses(tmp_path: Path) -> None:
+    service = ScriptedService(tmp_path)
+    anna, bo = (as_caller(service, Caller(name)) for name in ("anna", "bo"))
+    place = {"name": "mine.txt", "conversation": CHAT}
+    assert anna.post("/api/documents", params=place, content=b"A zebra.").status_code == 201
+    (mine,) = anna.get(f"/api/conversations/{CHAT}/files").json()["files"]
+    for way in (f"/view/{mine['id']}", f"/file/{mine['id']}", f"/api/passage/{mine['id']}"):
+        assert (anna.get(way).status_code, bo.get(way).status_code) == (200, 404), way
+    assert bo.get(f"/api/conversations/{CHAT}/files").json()["files"] == []
+    assert bo.get("/api/documents", params={"q": "mine.txt"}).json()["total"] == 0
+    web.set_service(None)
+
+
+def test_strangers_add_nothing_and_manage_nothing(tmp_path: Path) -> None:
+    stranger = as_caller(ScriptedService(tmp_path), ANONYMOUS)
+    place = {"name": "mine.txt", "conversation": CHAT}
+    assert stranger.post("/api/documents", params=place, content=b"A").status_code == 403
+    assert stranger.post("/api/sync").status_code == 403
+    assert stranger.get("/api/documents").json()["total"] == len(FILES)
+    web.set_service(None)

@@ -26,13 +26,15 @@ HELD_BACK = ("create_element", "delete_element", "create_step", "update_step", "
 KEPT_METADATA = ("chat_settings", "chat_profile")  # of a session; the rest are live objects
 
 Result = TypeVar("Result")
+Forget = Callable[[str, str], None]  # what belonged to a person's conversation alone
 
 
 class _Kept:
     """See Chainlit's BaseDataLayer for what each method is asked for."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, forget: Forget) -> None:
         self._store = store
+        self._forget = forget
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
 
     async def _do(self, job: Callable[..., Result], *arguments: Any) -> Result:
@@ -67,7 +69,9 @@ class _Kept:
         return owner if owner is not None and owner == _owner() else ""
 
     async def delete_thread(self, thread_id: str) -> None:
-        await self._do(self._store.delete_thread, _owner(), thread_id)
+        owner = _owner()
+        await self._do(self._store.delete_thread, owner, thread_id)
+        await self._do(self._forget, owner, thread_id)
 
     async def list_threads(self, pagination: Any, filters: Any) -> Any:
         from chainlit.types import PageInfo, PaginatedResponse
@@ -154,13 +158,13 @@ class _Kept:
         return []  # the page has no favourites
 
 
-def data_layer(store: Store) -> Any:
-    """For Chainlit's `data_layer` hook."""
+def data_layer(store: Store, forget: Forget) -> Any:
+    """For Chainlit's `data_layer` hook. `forget` is called after a conversation was deleted."""
     from chainlit.data.base import BaseDataLayer
     from chainlit.data.utils import queue_until_user_message
 
     held = {name: queue_until_user_message()(getattr(_Kept, name)) for name in HELD_BACK}
-    return type("DataLayer", (_Kept, BaseDataLayer), held)(store)
+    return type("DataLayer", (_Kept, BaseDataLayer), held)(store, forget)
 
 
 def thread_dict(found: Conversation, person_id: str) -> dict[str, Any]:
