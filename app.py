@@ -11,6 +11,7 @@ from chainlit.context import context
 
 from rag import web, web_chainlit
 from rag.ask_options import AskOptions
+from rag.asker import Asker, set_asker
 from rag.chat.markdown import MarkdownEscaper
 from rag.chat.notes import notes_markdown
 from rag.chat.sources import answered_props, citation_url, found_props
@@ -136,6 +137,7 @@ class Reply:
 @cl.on_message
 async def answer(message: cl.Message) -> None:
     """Answer a question; whatever fails, the page says so."""
+    set_asker(Asker(client="page"))
     question = message.content.strip()
     language = language_of(question)
     if not question:

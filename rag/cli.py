@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag import cli_eval_answers, cli_questions, cli_tune
+from rag import cli_eval_answers, cli_questions, cli_stats, cli_tune
 from rag import cli_output as output
 from rag.cli_eval import eval_app
 from rag.cli_options import (
@@ -263,6 +263,9 @@ def _say_when_ready(service: Any) -> None:
 
 
 # Looking after it
+
+
+cli_stats.register(app)
 
 
 @app.command()

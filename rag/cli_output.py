@@ -94,6 +94,7 @@ def found_json(found: Found) -> dict[str, Any]:
         "mode": found.mode,
         "filter": found.where.as_json(),
         "notes": list(found.notes),
+        "cached": found.cached,
         "took_ms": times.get("total", 0.0),
         "timings_ms": times,
     }
@@ -147,6 +148,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             for name in ("retrieve", "first_token", "total")
         },
         "model": answer.model,
+        "cached": answer.cached,
         "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
         "packing": packing_json(answer.packing) if answer.packing else None,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag import cli_output as output
 from rag.ask_options import AskOptions
+from rag.asker import Asker, set_asker
 from rag.cli_options import (
     EXIT_NOTHING,
     CollectionOption,
@@ -34,7 +36,7 @@ from rag.scopes import check_scope
 from rag.where import check_mode
 
 if TYPE_CHECKING:
-    from rag.pipeline import Footnote
+    from rag.recorded import RecordedFootnote
 
 
 def register(app: typer.Typer) -> None:
@@ -120,11 +122,12 @@ def ask(
 @contextmanager
 def _footnote(
     settings: Settings, names: Sequence[str] | None, with_generator: bool
-) -> Iterator[Footnote]:
+) -> Iterator[RecordedFootnote]:
     """The pipeline over the index, or the collections named, which are only read."""
     from rag.collection import chosen, open_several
     from rag.service import Service
 
+    set_asker(Asker(_user_name(), "cli"))
     several = chosen(settings, names or ())
     if len(several) > 1:
         with open_several(several, output.say, with_generator) as footnote:
@@ -139,3 +142,10 @@ def _footnote(
         yield service.footnote
     finally:
         service.close()
+
+
+def _user_name() -> str:
+    """Of the person at the terminal, for the audit log; "" where the system has none."""
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return ""

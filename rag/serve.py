@@ -52,6 +52,9 @@ def serve(app: Any, bound: socket.socket, log_level: str, announce: Callable[[],
                 announce()
 
     config = uvicorn.Config(
-        app, log_level=log_level, timeout_graceful_shutdown=SHUTDOWN_PATIENCE_SECONDS
+        app,
+        log_config=None,  # its lines go where all go
+        log_level=log_level,
+        timeout_graceful_shutdown=SHUTDOWN_PATIENCE_SECONDS,
     )
     Server(config).run(sockets=[bound])

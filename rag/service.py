@@ -34,6 +34,8 @@ from rag.indexes import Indexes
 from rag.parts import Say
 from rag.pipeline import Footnote
 from rag.readiness import Readiness
+from rag.recorded import RecordedFootnote
+from rag.recording import Recording
 from rag.reranker import Reranker
 from rag.retriever import EVERYTHING
 from rag.where import Where
@@ -70,23 +72,20 @@ class Service:
         where: Where = EVERYTHING,
     ) -> None:
         self.settings, self._where = settings, where
+        self.recording = Recording(settings, counts=roots is not None)
         self.passwords = tuple(password.get_secret_value() for password in settings.passwords)
         self._catalogs = [open_catalog(settings.index, create=roots is not None)]
         self._holds = ExitStack()
         self._holds.enter_context(generations.hold(generations.current(settings.index)))
         self.last_sync: SyncReport | None = None
         self.indexing: str | None = None  # how far the sync under way is
-        self._say = say
-        self._roots = roots
-        self._is_watching = is_watching
-        self._lock = threading.RLock()
+        self._say, self._roots, self._is_watching = say, roots, is_watching
+        self._lock, self._stop, self._problem = threading.RLock(), threading.Event(), ""
         waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
         if with_generator:
             waiting["generator"] = "loading the language model"
         self._readiness = Readiness(self._lock, waiting)
-        self._stop = threading.Event()
         self._refining = Refining(self._stop, say)
-        self._problem = ""
         self._threads: list[threading.Thread] = []
         self._said: set[str] = set()  # by the last sync: a failed file is named once
         self._retired: list[Indexes] = []  # a question under way may still read them
@@ -96,7 +95,7 @@ class Service:
         self._words_only = False  # the vectors are of an encoder that cannot be had any more
         self._generator: Generator | None = None
         self._indexes: Indexes | None = None
-        self._footnote: Footnote | None = None
+        self._footnote: RecordedFootnote | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -119,7 +118,7 @@ class Service:
         thread.start()
 
     @property
-    def footnote(self) -> Footnote:
+    def footnote(self) -> RecordedFootnote:
         """The pipeline, at the index's newest state; waits until it is ready.
 
         Raises the error that keeps it from becoming ready.
@@ -175,6 +174,7 @@ class Service:
             indexes.close()
         for catalog in self._catalogs:
             catalog.close()
+        self.recording.close()
         self._holds.close()
         if self._indexes is not None and not self._indexes.read_only:
             generations.remove_unused(self.settings.index)
@@ -201,7 +201,7 @@ class Service:
     def _set_footnote(self) -> None:
         assert self._indexes is not None and self._encoder is not None
         settings = self.settings
-        self._footnote = Footnote(
+        footnote = Footnote(
             self._indexes,
             self._encoder,
             self._generator,
@@ -213,6 +213,7 @@ class Service:
             where=self._where,
             reranker=self._reranker,
         )
+        self._footnote = self.recording.recorded(footnote)
 
     def _load_generator(self) -> None:
         def say(line: str) -> None:

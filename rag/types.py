@@ -113,7 +113,7 @@ class Found:
     `query` is what was searched, `mode` how it was in the end, `where` what it was narrowed to.
     A hit's score is, by mode, the fused reciprocal rank, the inner product (less what the encoder
     likes of its language), or BM25. `notes` are for people, each with its cure. `timings_ms` are
-    milliseconds by step, `total` among them.
+    milliseconds by step, `total` among them; of what is `cached` there is but the total.
     """
 
     hits: tuple[Hit, ...]
@@ -122,6 +122,7 @@ class Found:
     where: Where = field(default_factory=Where)
     notes: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,8 @@ class Answer:
     answer the question; None if nothing was written. `prompt` is what the model read: the prompt
     of a follow-up may begin with it. `computation` is there where the answer was computed over a
     table.
-    `general` is the part of the text that is not from the documents, without its heading.
+    `general` is the part of the text that is not from the documents, without its heading. Where
+    it is `cached` it was written for the same question before; its tokens were spent then.
     """
 
     question: str
@@ -330,6 +332,7 @@ class Answer:
     prompt: tuple[Message, ...] = ()
     computation: Computation | None = None
     general: str = ""
+    cached: bool = False
 
     @property
     def closest(self) -> tuple[Passage, ...]:

@@ -17,6 +17,7 @@ ROOT_MODULES = {
     "rag.cli_options",
     "rag.cli_making",
     "rag.cli_questions",
+    "rag.cli_stats",
     "rag.cli_tune",
     "rag.collection",
     "rag.cli_eval",
@@ -29,6 +30,7 @@ ROOT_MODULES = {
     "rag.evaluation.indexing",
     "rag.evaluation.tuning",
     "rag.parts",
+    "rag.recording",
     "rag.service",
     "rag.web",
 }
@@ -40,6 +42,7 @@ HEAVY = {
     "onnxruntime", "openpyxl", "oxmsg", "pptx", "pypdfium2", "scipy", "sentence_transformers",
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
+    "opentelemetry", "prometheus_client", "redis", "structlog",
     "rapidfuzz",
 }  # fmt: skip
 MAX_FUNCTION_LINES = 60
