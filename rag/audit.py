@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
+IGNORE_FILE = ".footnoteignore"  # keeps a folder's files out of the index
 KEY_FILE = "question.key"  # makes the hashes of questions worthless without it
 _FILE = re.compile(r"audit-(\d{4}-\d{2}-\d{2})(?:-(\d+))?\.jsonl")
 
@@ -89,7 +90,7 @@ class AuditLog:
         now = self._clock()
         with self._lock:
             try:
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._make_folder()
                 self._append(now, self._line(entry, now))
                 self._tidy(now)
             except OSError as error:
@@ -99,6 +100,13 @@ class AuditLog:
             if self._was_said:
                 self._was_said = False
                 log.warning("The audit log %s is written again.", self.folder)
+
+    def _make_folder(self) -> None:
+        """Among documents, too: its files must never be found by a search."""
+        if self.folder.is_dir():
+            return
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / IGNORE_FILE).write_text("*\n")
 
     def _line(self, entry: Entry, now: datetime) -> bytes:
         shown = entry.as_json()

@@ -24,6 +24,8 @@ def to_json(value: object) -> Any:
         return value.isoformat()
     if value is None or type(value) in (str, int, float, bool):
         return value
+    if isinstance(value, float):  # such as numpy's of 64 bits
+        return float(value)
     raise TypeError(f"{type(value).__name__} has no exact form in JSON")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -54,8 +54,9 @@ class RecordedFootnote:
         """
         cache = self._recorder.cache
         with self._recorder.record("search", query, current_asker()) as seen, seen.inside():
-            state = self.footnote.state() if cache else ""
-            key = find_key(self._setup, state, query, top_k, mode, where) if state else ""
+            key, state = "", self.footnote.state() if cache else ""
+            if state:
+                key = find_key(self._setup, state, query, top_k, mode, where)
             found = cache.found(key) if cache and key else None
             if found is not None:
                 timings = {"total": seen.elapsed_ms()}
@@ -141,25 +142,29 @@ class _Asked:
         self._state = self._footnote.state() if cache else ""
         self._cache = cache if self._state else None
         self._unranked = self._footnote.num_unranked
+        self._key = self._family = ""
+        if self._cache is not None:
+            self._make_keys(self._cache)
 
-    def _is_near_allowed(self) -> bool:
-        return self._cache is not None and self._cache.similarity < 1.0
-
-    def _key(self) -> str:
-        return ask_key(self._setup, self._state, self._question, self._history, self._options)
-
-    def _family(self) -> str:
-        return family_key(self._setup, self._state, self._history, self._options)
+    def _make_keys(self, cache: AnswerCache) -> None:
+        common = self._setup, self._state
+        try:
+            self._key = ask_key(*common, self._question, self._history, self._options)
+            if cache.similarity < 1.0:
+                self._family = family_key(*common, self._history, self._options)
+        except TypeError as error:  # an option that no key can hold
+            cache.reject(str(error))
+            self._cache = None
 
     def look_up(self, seen: Observation) -> KeptAnswer | None:
         """What is kept for it, if anything."""
         if self._cache is None:
             return None
         seen.entry.cache = "miss"
-        if kept := self._cache.answer(self._key()):
+        if kept := self._cache.answer(self._key):
             seen.entry.cache = "hit"
-        elif self._is_near_allowed():
-            kept = self._cache.near_answer(self._family(), self._question, self._footnote.encode)
+        elif self._family:
+            kept = self._cache.near_answer(self._family, self._question, self._footnote.encode)
             if kept is not None:
                 seen.entry.cache = "near"
         return kept
@@ -180,10 +185,8 @@ class _Asked:
             return
         if footnote.num_unranked != self._unranked:  # the next search may be a better one
             return
-        with suppress(ValueError):  # events that do not make up the answer cannot be replayed
-            kept = KeptAnswer.of(answer, events)
-            if self._is_near_allowed():
-                vector = footnote.encode(self._question)
-                cache.keep_answer(self._key(), kept, self._family(), vector)
-            else:
-                cache.keep_answer(self._key(), kept)
+        vector = footnote.encode(self._question) if self._family else None
+        try:
+            cache.keep_answer(self._key, KeptAnswer.of(answer, events), self._family, vector)
+        except (TypeError, ValueError) as error:  # a part without a form, or no replay would do
+            cache.reject(str(error))

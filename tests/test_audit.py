@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ingest.scan import scan
 from rag.audit import AuditLog, Entry, read_entries
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -47,6 +48,8 @@ def test_an_entry_is_a_line_for_the_owner_alone(tmp_path: Path) -> None:
     assert path.name == "audit-2026-03-10.jsonl"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    found = scan([tmp_path], max_file_bytes=10**6)
+    assert found.files == {} and found.failed == []  # it is no document
     first, second = map(json.loads, path.read_text("utf-8").splitlines())
     assert (first["question"], first["who"], first["ms"]) == ("谁?", "alice", {"total": 12.3})
     assert first["time"] == "2026-03-10T12:00:00.000+00:00" and "lost_before" not in first

@@ -21,7 +21,8 @@ def write(folder: Path, hours_ago: float, **changed: object) -> None:
     given: dict[str, object] = {
         "kind": "ask", "question": "How long [bold]is[/bold] it?", "client": "cli",
         "outcome": "answered", "cache": "miss", "model": "m", "prompt_tokens": 1200,
-        "completion_tokens": 30, "ms": {"first_source": 20.0, "first_token": 700.0, "total": 9000.0},
+        "completion_tokens": 30,
+        "ms": {"first_source": 20.0, "first_token": 700.0, "total": 9000.0},
         "sources": [{"path": "/docs/pump.pdf", "page": 3, "cited": True}],
     }  # fmt: skip
     audit.write(Entry(**(given | changed)))  # type: ignore[arg-type]

@@ -383,6 +383,26 @@ def test_a_broken_cache_never_stops_an_answer(
     assert "works again" in caplog.text
 
 
+def test_what_cannot_be_kept_is_answered_all_the_same(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TolerantStore(lambda: SqliteStore(tmp_path / "c", max_bytes=10**7, max_seconds=9))
+    asked = Asked(place, tmp_path, cache=AnswerCache(store))
+    odd = AskOptions(general=object())  # type: ignore[arg-type]
+    for _ in range(2):
+        assert asked.footnote.ask(ASKED, options=odd).text
+    assert caplog.text.count("could not be cached") == 1
+    stream = asked.inner.stream
+
+    def without_text(*arguments: Any) -> Iterator[Any]:
+        yield from (e for e in stream(*arguments) if not isinstance(e, AnswerText))
+
+    monkeypatch.setattr(asked.inner, "stream", without_text)
+    for _ in range(2):
+        assert not asked.footnote.ask(ASKED).cached
+    assert caplog.text.count("could not be cached") == 2
+
+
 def test_a_redis_that_dies_and_comes_back(
     place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -93,6 +93,7 @@ class AnswerCache:
 
     def __init__(self, store: TolerantStore, similarity: float = 1.0) -> None:
         self._store = store
+        self.reject = store.reject
         self.similarity = similarity
 
     def answer(self, key: str) -> KeptAnswer | None:

@@ -36,6 +36,7 @@ class TolerantStore:
         self._store: Store | None = None
         self._paused_until = float("-inf")
         self._was_said = False
+        self._rejected: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
         return self._try(lambda store: store.get(key), None)
@@ -48,6 +49,13 @@ class TolerantStore:
 
     def remove(self, key: str) -> None:
         self._try(lambda store: store.remove(key), None)
+
+    def reject(self, why: str) -> None:
+        """Count that something could not be kept, and say why once."""
+        self._on_failure()
+        if why not in self._rejected:
+            self._rejected.add(why)
+            log.warning("An answer or a question could not be cached: %s", why)
 
     def close(self) -> None:
         with self._lock, suppress(StoreError):
