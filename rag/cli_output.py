@@ -198,6 +198,8 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
                 pass
     assert answer is not None, "a stream ends with AnswerFinished"
     print("" if stream else answer.text, file=out)
+    if answer.cached:
+        say("From the cache: no document has changed since it was written.")
     _print_citations(answer.citations, out)
     if answer.computation:
         _print_computation(answer.computation, out)
