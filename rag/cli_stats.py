@@ -49,7 +49,7 @@ def print_stats(found: dict[str, Any], days: float, out: TextIO) -> None:
     cache, tokens = found["cache"], found["tokens"]
     rate = "" if cache["hit_rate"] is None else f"{cache['hit_rate']:.0%} from the cache"
     rows = [
-        ("the last", f"{days:g} days"),
+        ("the last", "day" if days == 1 else f"{days:g} days"),
         ("questions", f"{found['questions']} ({', '.join(asked)})"),
         ("searches", f"{found['searches']} ({found['failed_searches']} failed)"),
         ("through", ", ".join(f"{name} {n}" for name, n in found["clients"].items()) or "-"),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from rag.asker import Asker, current_asker, set_asker
 from rag.chat.markdown import MAX_INLINE_CODE, MarkdownEscaper
 from rag.chat.notes import notes_markdown
 from rag.chat.sources import SNIPPET_CHARACTERS, answered_props, found_props, snippet
@@ -204,6 +205,21 @@ def test_items_come_from_one_other_thread() -> None:
 
     assert asyncio.run(collect()) == [0, 1, 2]
     assert names == {"answer"}
+
+
+def test_the_thread_knows_who_asks() -> None:
+    def who() -> Generator[str, None, None]:
+        yield current_asker().who
+
+    async def collect(name: str) -> list[str]:
+        set_asker(Asker(name, "page"))
+        return [item async for item in iterate_in_thread(who)]
+
+    async def both() -> list[list[str]]:
+        return list(await asyncio.gather(collect("alice"), collect("bob")))
+
+    assert asyncio.run(both()) == [["alice"], ["bob"]]
+    assert current_asker() == Asker()
 
 
 def test_leaving_closes_the_generator() -> None:
