@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.audit import Entry
+from rag.config import Settings
 from rag.prometheus import ENGINE_STATES, Condition, Metrics
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -123,3 +124,13 @@ def test_the_labels_in_the_dashboard_exist() -> None:
 def test_the_dashboard_is_what_the_script_writes() -> None:
     made = runpy.run_path(str(REPOSITORY / "scripts" / "dashboard.py"))["dashboard"]()
     assert json.loads(DASHBOARD.read_text("utf-8")) == made
+
+
+def test_prometheus_is_told_where_footnote_listens_by_default() -> None:
+    yaml = pytest.importorskip("yaml")
+    (job,) = yaml.safe_load((REPOSITORY / "deploy" / "prometheus.yml").read_text())[
+        "scrape_configs"
+    ]
+    port = Settings.model_fields["port"].default
+    assert job["metrics_path"] == "/metrics"
+    assert job["static_configs"] == [{"targets": [f"127.0.0.1:{port}"]}]

@@ -243,6 +243,9 @@ def test_a_document_that_changes_while_an_answer_is_written(place: Place, tmp_pa
     place.write("pump.txt", "The warranty of the pump lasts nine years.")
     place.sync()
     list(stream)
+    store = SqliteStore(tmp_path / "cache.sqlite3", max_bytes=10**7, max_seconds=1000)
+    assert store._open().execute("SELECT COUNT(*) FROM entries").fetchone() == (0,)
+    store.close()
     assert not asked.footnote.ask(ASKED).cached
 
 
