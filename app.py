@@ -21,6 +21,7 @@ from rag.chat.reply import AGAIN, Reply
 from rag.chat.starters import StarterCache
 from rag.chat.texts import WORDS, language_of
 from rag.library import Asker
+from rag.origin import Origin, set_origin
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ async def ask_again(action: cl.Action) -> None:
 
 async def answer(message: cl.Message, task: str, *, again: bool = False) -> None:
     """Show the answer to a question; whatever fails, the page says so."""
+    set_origin(Origin(_person(), "page"))
     question = message.content.strip()
     language = language_of(question)
     if not question:

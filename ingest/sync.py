@@ -22,7 +22,7 @@ from ingest.scan import Failure, Scan, scan
 from ingest.touched import Busy, nothing_is_busy
 from ingest.window import Pending, Window
 from ingest.writing import Writer
-from rag.catalog import Catalog
+from rag.catalog import SYNCED_KEY, Catalog
 from rag.disk import disk_errors
 from rag.encoder import Encoder, embedding_key
 from rag.errors import ReadError, SettingError
@@ -180,6 +180,7 @@ class _Sync:
         if not report.was_stopped:
             self._set_meta(CHUNKING_KEY, self._chunking())
             self._set_meta(READING_KEY, self._reading_name())
+            self._set_meta(SYNCED_KEY, f"{time.time():.3f}")
         self._tidy(may_prune=is_whole and not report.was_stopped)
         report.seconds = time.monotonic() - self._started
         return report

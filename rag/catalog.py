@@ -16,11 +16,11 @@ import numpy as np
 from rag.catalog_file import SCHEMA_VERSION
 from rag.catalog_listing import CatalogListing
 from rag.catalog_places import PLACES_KEY, CatalogPlaces
-from rag.catalog_reading import LOG_START_KEY
+from rag.catalog_reading import LOG_START_KEY, SYNCED_KEY
 from rag.catalog_sentences import CatalogSentences
 from rag.types import Chunk
 
-__all__ = ["DIMENSION_KEY", "ENCODER_KEY", "SCHEMA_VERSION", "Catalog"]
+__all__ = ["DIMENSION_KEY", "ENCODER_KEY", "SCHEMA_VERSION", "SYNCED_KEY", "Catalog"]
 
 DIMENSION_KEY = "dimension"  # in meta: how wide every vector is, once an encoder is chosen
 ENCODER_KEY = "encoder"  # in meta: the fingerprint of the encoder that made the vectors
@@ -59,6 +59,7 @@ class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
             raise ValueError(f"{path}: {len(chunks)} chunks but {len(keys)} embedding keys")
         with self._writing() as connection:
             self._delete(path)
+            self._note_change()
             self._add_vectors(path, keys, vectors)
             cursor = connection.execute(
                 "INSERT INTO documents (path, title, content_hash, size, mtime_ns, inode, text,"
@@ -129,6 +130,7 @@ class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
             )
             connection.execute("DELETE FROM failures WHERE path IN (?, ?)", (old_path, new_path))
             self.set_meta(PLACES_KEY, str(self.places() + 1))
+            self._note_change()
         return True
 
     def copy_document(self, path: str, new_path: str, mtime_ns: int, inode: int) -> bool:
@@ -141,6 +143,7 @@ class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
             if original is None or path == new_path:
                 return False
             self._delete(new_path)
+            self._note_change()
             cursor = connection.execute(
                 "INSERT INTO documents (path, title, content_hash, size, mtime_ns, inode, text,"
                 " indexed_at) SELECT ?, title, content_hash, size, ?, ?, text, ? FROM documents"
@@ -176,11 +179,14 @@ class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
                 "UPDATE documents SET size = ?, mtime_ns = ? WHERE path = ?", (size, mtime_ns, path)
             )
             self.set_meta(PLACES_KEY, str(self.places() + 1))
+            self._note_change()
 
     def delete_document(self, path: str) -> bool:
         """Delete the path's document; False if there was none."""
         with self._writing():
-            return self._delete(path)
+            if deleted := self._delete(path):
+                self._note_change()
+            return deleted
 
     # Failures, embeddings, meta
 

@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 BUSY_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 8192  # five vectors of 384 numbers fit in: an eighth less disk than at 4096
 WRITER_CACHE_KIB = 65_536  # keys are random: the upper pages of their indexes stay in memory
+STATE_KEY = "state"  # in meta: random, and another after every change that a search may notice
 CHECKPOINT_PAGES = 2_000  # written back together: 16 MB
 
 SCHEMA = """
@@ -69,6 +70,7 @@ LATER_ADDITIONS = (
     "CREATE INDEX IF NOT EXISTS documents_by_time ON documents (mtime_ns, indexed_at)",
     "CREATE TABLE IF NOT EXISTS sentences ("
     "key TEXT PRIMARY KEY REFERENCES embeddings (key) ON DELETE CASCADE, vectors BLOB NOT NULL)",
+    f"INSERT OR IGNORE INTO meta (key, value) VALUES ('{STATE_KEY}', lower(hex(randomblob(16))))",
 )
 # From a version to the next one: statements that a writer runs in one transaction. A file of an
 # older Footnote is upgraded when it is opened; a backup is wise before.
@@ -200,6 +202,11 @@ class CatalogFile:
                 raise
             finally:
                 self._local.connection = outer
+
+    def _note_change(self) -> None:
+        """Give the catalog another state; inside a write transaction."""
+        sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, lower(hex(randomblob(16))))"
+        self._writer.execute(sql, (STATE_KEY,))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

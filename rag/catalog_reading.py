@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.catalog_file import CatalogFile
+from rag.catalog_file import STATE_KEY, CatalogFile
 from rag.types import StoredChunk, StoredDocument
 
 DOCUMENT_COLUMNS = "document_id, path, title, content_hash, size, mtime_ns"
@@ -18,6 +18,7 @@ SELECT c.chunk_id, c.document_id, d.path, d.title, c.ordinal, c.start, c.end, c.
        c.headings, c.page, c.language
 FROM chunks c JOIN documents d USING (document_id)
 """
+SYNCED_KEY = "synced_at"  # in meta: when the last sync ended, in seconds since 1970
 LOG_START_KEY = "log_start"  # in meta: the last change that the log does not hold any more
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter, however many values
 
@@ -137,6 +138,15 @@ class CatalogReading(CatalogFile):
         """The number of the last change; 0 before the first."""
         return int(self._rows("SELECT COALESCE(MAX(sequence), 0) FROM log")[0][0])
 
+    def state(self) -> str:
+        """Another after each change of what a search may find, also after a restored backup.
+
+        "" where no writer that knows of it was here: then nothing tells of every change.
+        """
+        with self.snapshot():
+            token = self.get_meta(STATE_KEY)
+            return f"{token}-{self.sequence()}" if token else ""
+
     def log_start(self) -> int:
         """The number after which the log holds every change; 0 while it holds all."""
         return int(self.get_meta(LOG_START_KEY) or 0)
@@ -163,6 +173,10 @@ class CatalogReading(CatalogFile):
     def _difference(self, held: Ids) -> tuple[list[int], list[int]]:
         live = self.live_chunk_ids()
         return np.setdiff1d(live, held).tolist(), np.setdiff1d(held, live).tolist()
+
+    def changed_at(self) -> float:
+        """When the newest document was indexed, in seconds since 1970; 0 where there is none."""
+        return float(self._rows("SELECT COALESCE(MAX(indexed_at), 0) FROM documents")[0][0])
 
     # Meta and counts
 

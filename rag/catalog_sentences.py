@@ -56,6 +56,7 @@ class CatalogSentences(CatalogChecking):
                 " SELECT ?, ? WHERE EXISTS (SELECT 1 FROM embeddings WHERE key = ?)",
                 rows,
             )
+            self._note_change()
 
     def num_without_sentences(self) -> int:
         """How many embeddings that chunks use wait for their sentences."""

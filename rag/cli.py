@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -12,9 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-from rag import cli_backup, cli_bundle, cli_eval_answers, cli_mcp, cli_questions, cli_tune
+from rag import (
+    cli_backup,
+    cli_bundle,
+    cli_eval_answers,
+    cli_mcp,
+    cli_questions,
+    cli_stats,
+    cli_tune,
+)
 from rag import cli_output as output
 from rag.cli_eval import eval_app
+from rag.cli_models import models_app
 from rag.cli_options import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -42,7 +50,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="List or fetch the models.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 cli_eval_answers.register(eval_app)
@@ -278,6 +285,9 @@ def _say_when_ready(service: Any) -> None:
 # Looking after it
 
 
+cli_stats.register(app)
+
+
 @app.command()
 def status(
     collection: CollectionOption = None, index: IndexOption = None, as_json: JsonOption = False
@@ -345,51 +355,6 @@ def doctor(index: IndexOption = None, as_json: JsonOption = False) -> None:
         output.print_rows([f.as_row() for f in findings], sys.stdout)
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(EXIT_ERROR)
-
-
-@models_app.command("list")
-def models_list(as_json: JsonOption = False) -> None:
-    """The packaged models, and whether they are here.
-
-    Example: footnote models list
-    """
-    from rag.models import list_models
-
-    found = [entry._asdict() for entry in list_models(open_settings(None).cache)]
-    if as_json:
-        output.print_json(found, sys.stdout)
-        return
-    rows = [
-        (
-            str(entry["name"]),
-            "here" if entry["is_installed"] else "not fetched",
-            output.num_bytes(entry["num_bytes"]),
-            str(entry["licence"]),
-        )
-        for entry in found
-    ]
-    output.print_rows(rows, sys.stdout)
-
-
-@models_app.command("fetch")
-def models_fetch() -> None:
-    """Fetch the models that the settings name; does nothing when they are here.
-
-    Example: footnote models fetch
-    """
-    from rag.models import resolve_generator, resolve_reranker
-    from rag.parts import NO_MODEL, SERVER_PREFIX, fetch_encoder
-
-    settings = open_settings(None)
-    started = time.monotonic()
-    found = [fetch_encoder(settings, output.say)[0]]
-    if not settings.generator.startswith((SERVER_PREFIX, *NO_MODEL)):
-        found.append(resolve_generator(settings.generator, settings.cache, output.say))
-    if settings.reranker != "none":
-        found.append(resolve_reranker(settings.reranker, settings.cache, output.say))
-    for model in found:
-        output.say(f"Model: {model.name} ({model.reason})")
-    output.say(f"Models are ready ({time.monotonic() - started:.1f} s)")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             for name in ("retrieve", "first_token", "total")
         },
         "model": answer.model,
+        "cached": answer.cached,
         "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
         "packing": packing_json(answer.packing) if answer.packing else None,
@@ -124,6 +125,8 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
                 pass
     assert answer is not None, "a stream ends with AnswerFinished"
     print("" if stream else answer.text, file=out)
+    if answer.cached:
+        say("From the cache: no document has changed since it was written.")
     _print_citations(answer.citations, out)
     if answer.computation:
         _print_computation(answer.computation, out)

@@ -108,7 +108,7 @@ def _footnote(index: Path, documents: Path) -> Iterator[Footnote]:
     service = Service(settings, output.say, roots=[documents], is_watching=False)
     try:
         service.start()
-        yield service.footnote
+        yield service.footnote.footnote  # neither cached nor recorded
     finally:
         service.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +11,7 @@ import typer
 from rag import cli_output as output
 from rag.cli_attacks import attacks
 from rag.errors import SettingError
+from rag.logs import configure_logs
 
 if TYPE_CHECKING:
     from rag.evaluation.datasets import Dataset
@@ -136,7 +135,7 @@ def _run(
     from rag.evaluation.indexing import Encoders, default_store
 
     settings = configurations[0].settings
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    configure_logs(settings.log_level, settings.log_format)
     encoders = Encoders(index.expanduser() if index else default_store(settings))
     try:
         for configuration in configurations:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +11,7 @@ from rag import cli_output as output
 from rag.cli_options import JsonOption
 from rag.cli_progress import count_progress
 from rag.errors import FootnoteError, SettingError
+from rag.logs import configure_logs
 
 if TYPE_CHECKING:
     from rag.evaluation.answer_sets import AnswerSet
@@ -101,7 +100,7 @@ def _ask_all(
 
     sets, notes = _read_sets(datasets, limit)
     settings = make_configuration("footnote", pairs).settings
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    configure_logs(settings.log_level, settings.log_format)
     encoders = Encoders(index.expanduser() if index else default_store(settings))
     judge = NliJudge(nli) if nli else None
     model = parts.open_generator(settings, output.say)

@@ -36,6 +36,7 @@ def found_json(found: Found) -> dict[str, Any]:
         "mode": found.mode,
         "filter": found.where.as_json(),
         "notes": list(found.notes),
+        "cached": found.cached,
         "took_ms": times.get("total", 0.0),
         "timings_ms": times,
     }

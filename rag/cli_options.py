@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rag.config import Settings, load_settings
+from rag.logs import configure_logs
 
 EXIT_ERROR = 1
 EXIT_NOTHING = 3
@@ -31,5 +30,5 @@ CollectionOption = Annotated[
 def open_settings(index: Path | None, **others: Any) -> Settings:
     """The settings, with what the command line gives; the libraries log as they say."""
     settings = load_settings(index=index, **others)
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    configure_logs(settings.log_level, settings.log_format)
     return settings

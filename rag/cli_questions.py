@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,11 +34,12 @@ from rag.cli_where import (
     where_from,
 )
 from rag.config import Settings
+from rag.origin import Origin, set_origin
 from rag.scopes import check_scope
 from rag.where import check_mode
 
 if TYPE_CHECKING:
-    from rag.pipeline import Footnote
+    from rag.recorded import RecordedFootnote
 
 
 def register(app: typer.Typer) -> None:
@@ -130,11 +132,12 @@ def ask(
 @contextmanager
 def _footnote(
     settings: Settings, names: Sequence[str] | None, with_generator: bool
-) -> Iterator[Footnote]:
+) -> Iterator[RecordedFootnote]:
     """The pipeline over the index, or the collections named, which are only read."""
     from rag.collection import chosen, open_several
     from rag.service import Service
 
+    set_origin(Origin(_user_name(), "cli"))
     several = chosen(settings, names or ())
     if len(several) > 1:
         with open_several(several, output.say, with_generator) as footnote:
@@ -149,3 +152,10 @@ def _footnote(
         yield service.footnote
     finally:
         service.close()
+
+
+def _user_name() -> str:
+    """Of the person at the terminal, for the audit log; "" where the system has none."""
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return ""

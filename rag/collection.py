@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from rag.errors import SearchError
 from rag.federation import Federation, Part
 from rag.parts import Say
 from rag.pipeline import Footnote
+from rag.recorded import RecordedFootnote
+from rag.recording import Recording
 from rag.retriever import EVERYTHING, Retriever
 from rag.where import Where
 
@@ -72,7 +74,9 @@ def _collection(settings: Settings, name: str) -> tuple[Path, tuple[Path, ...], 
 
 
 @contextmanager
-def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> Iterator[Footnote]:
+def open_several(
+    several: Sequence[Chosen], say: Say, with_generator: bool
+) -> Iterator[RecordedFootnote]:
     """The pipeline over several indexes, which are only read, with one encoder."""
     settings = several[0].settings
     encoder = parts.open_encoder(settings, say)
@@ -93,7 +97,8 @@ def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> I
         if generator is not None:
             opened.callback(generator.close)
         reranker = parts.open_reranker(settings, say)
-        yield Footnote(
+        recording = opened.enter_context(closing(Recording(settings)))
+        footnote = Footnote(
             Federation(found),
             encoder,
             generator,
@@ -103,3 +108,4 @@ def open_several(several: Sequence[Chosen], say: Say, with_generator: bool) -> I
             reranker=reranker,
             rewrites=generator is not None and parts.rewrites_by_model(settings),
         )
+        yield recording.recorded(footnote)

@@ -86,6 +86,36 @@ class Settings(BaseSettings):
         "warning", description="how much the libraries say on stderr"
     )
 
+    log_format: Literal["console", "json"] = Field(
+        "console", description="lines for people, or an object a line for programs"
+    )
+    traces_url: str = Field(
+        "", description="an OTLP collector, such as http://127.0.0.1:4318/v1/traces; empty: none"
+    )
+    audit: str = Field(
+        "auto",
+        description="the folder that keeps who asked what and when; auto: audit in the index; none",
+    )
+    audit_days: int = Field(30, ge=1, le=36_500, description="how long the audit log is kept")
+    audit_file_mb: float = Field(50.0, gt=0, description="then it goes on in another file")
+    audit_questions: Literal["full", "hashed", "none"] = Field(
+        "full", description="what the audit log holds of a question"
+    )
+    cache_url: SecretStr = Field(
+        SecretStr("auto"),
+        description="where answers are kept for the same question asked again: auto (a file in the "
+        "index), none, or redis://HOST:PORT/0, which several machines can share",
+    )
+    cache_mb: float = Field(256.0, gt=0, description="of the file; what is not used goes first")
+    cache_days: float = Field(30.0, gt=0, description="how long an answer is kept")
+    cache_similarity: float = Field(
+        1.0,
+        ge=0.8,
+        le=1.0,
+        description="below 1, an answer also serves another question whose embedding is so near; "
+        "such questions may ask for different things",
+    )
+
     encoder: str = Field("auto", description="auto, a folder, a hub id, or package:NAME")
     encoder_kernel: Literal["auto", "torch", "onnx"] = Field(
         "auto", description="auto: int8 with ONNX Runtime where the processor is made for it"
@@ -342,7 +372,7 @@ def _explain(error: Any, given: Mapping[str, Any]) -> str:
         hint = _did_you_mean(str(error["loc"][-1]), set(model.model_fields))
         full_name = ".".join(map(str, error["loc"]))
         return f"{source}: {full_name!r} is not a setting of Footnote. {hint}Remove it."
-    shown = "" if name in ("api_key", "passwords") else f" is {error['input']!r}, but"
+    shown = "" if name in ("api_key", "cache_url", "passwords") else f" is {error['input']!r}, but"
     reason = str(error["msg"])
     about = Settings.model_fields[name].description
     return (

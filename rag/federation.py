@@ -36,7 +36,7 @@ class Federation:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = list(parts)
-        self.catalog = cast(Catalog, _Catalogs([part.indexes.catalog for part in parts]))
+        self.catalog = cast(Catalog, _Catalogs(self._parts))
 
     def find(
         self,
@@ -121,8 +121,14 @@ def _joined_scales(several: Sequence[Mapping[str, Scale]]) -> dict[str, Scale]:
 class _Catalogs:
     """What an answer needs of several catalogs, by the federation's numbers."""
 
-    def __init__(self, catalogs: Sequence[Catalog]) -> None:
-        self._catalogs = catalogs
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._catalogs = [part.indexes.catalog for part in parts]
+        self._wheres = [str(part.where) for part in parts]
+
+    def state(self) -> str:
+        states = [catalog.state() for catalog in self._catalogs]
+        told = (f"{state} {where}" for state, where in zip(states, self._wheres, strict=True))
+        return "; ".join(told) if all(states) else ""
 
     def documents(self) -> list[StoredDocument]:
         return [

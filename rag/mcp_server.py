@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from rag.errors import FootnoteError, SearchError
 from rag.mcp_schemas import TOOLS, schemas
 from rag.mcp_tools import Serving, Tell, Tools
+from rag.origin import Origin, asking_as
 from rag.where import Where
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ def create_server(service: WaitingService, narrow: Callable[[], Where] = Where) 
         def work() -> tuple[str, dict[str, Any]]:
             check(name, arguments)
             _wait(service, tell)
-            return tools.call(name, arguments, tell)
+            with asking_as(Origin(client="mcp")):
+                return tools.call(name, arguments, tell)
 
         try:
             text, told = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)

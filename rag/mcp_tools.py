@@ -28,6 +28,7 @@ from rag.where_match import Matcher
 
 if TYPE_CHECKING:
     from rag.pipeline import Footnote
+    from rag.recorded import RecordedFootnote
 
 PIECES_EVERY = 20  # of an answer's text, between two notes of progress
 ANSWER_KEYS = (
@@ -40,7 +41,7 @@ class Serving(Protocol):
     """What the tools need of a running Footnote; `footnote` waits until it is ready."""
 
     @property
-    def footnote(self) -> Footnote: ...
+    def footnote(self) -> Footnote | RecordedFootnote: ...
     @property
     def catalog(self) -> Catalog: ...
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from rag.answer_run import AnswerRun
 from rag.ask_options import USUAL, AskOptions
+from rag.catalog import Catalog
 from rag.conversation import go_on, is_covered, put_question
-from rag.encoder import Encoder
+from rag.encoder import Encoder, Vectors
 from rag.federation import Federation
 from rag.generate import Generator
 from rag.generate.stopping import StoppableGenerator, Stopper
@@ -24,6 +25,7 @@ from rag.query import Query, understand
 from rag.reranker import Reranker, find_reranked
 from rag.retriever import EVERYTHING, Retriever
 from rag.scopes import Scope
+from rag.spans import span
 from rag.structured.filling import Filler, needs_generator, with_exact_count
 from rag.structured.prompt import with_schema
 from rag.structured.schema import JsonSchema
@@ -82,6 +84,7 @@ class Footnote:
             else Retriever(indexes, None if words_only else encoder)
         )
         self._where = where
+        self._words_only = words_only
         self._reranker = reranker
         self._top_k = top_k
         self._context_tokens = context_tokens
@@ -123,7 +126,9 @@ class Footnote:
                 first, k, wordings=others, literals=query.literals, mode=mode, where=narrowed
             )
 
-        found = find_reranked(find, top_k, self._reranker)
+        with span("search", mode=mode) as searched:
+            found = find_reranked(find, top_k, self._reranker)
+            searched.tell(hits=len(found.hits), mode=found.mode)
         return replace(found, notes=query.notes + found.notes)
 
     def ask(
@@ -188,6 +193,39 @@ class Footnote:
         for _ in self._write(run, Packed(tuple(passages), ())):
             pass
         return run.answer(self._name)
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is searched, for reading."""
+        return self._catalog
+
+    def state(self) -> str:
+        """Another after each change of the documents; "" where that cannot be told."""
+        return self._catalog.state()
+
+    def setup(self) -> dict[str, object]:
+        """What an answer depends on beside question, documents and settings, as JSON."""
+        return {
+            "model": self._name,
+            "encoder": self._encoder.fingerprint,
+            "where": self._where.as_json(),
+            "meaning": not self._words_only,
+        }
+
+    @property
+    def num_unranked(self) -> int:
+        """How many searches the reranker had no time for so far."""
+        return self._reranker.num_left_out if self._reranker else 0
+
+    @property
+    def engine_state(self) -> str:
+        """Of the language model: none, ready, restarting or stopped."""
+        return getattr(self._generator, "state", "ready") if self._generator else "none"
+
+    def encode(self, question: str) -> Vectors:
+        """A question's embedding (d,), a unit vector."""
+        vector: Vectors = self._encoder.encode_queries([question])[0]
+        return vector
 
     @property
     def _name(self) -> str:
@@ -306,14 +344,15 @@ class Footnote:
         catalog = self._catalog
         if self._generator is None:
             return Packed(tuple(join_chunks(found.hits, catalog)), ())
-        return pack(
-            question,
-            found.hits,
-            history,
-            self._generator,
-            catalog,
-            max_answer_tokens=self._max_answer_tokens,
-            context_tokens=self._context_tokens,
-            scope=scope,
-            where=found.where,
-        )
+        with span("pack"):
+            return pack(
+                question,
+                found.hits,
+                history,
+                self._generator,
+                catalog,
+                max_answer_tokens=self._max_answer_tokens,
+                context_tokens=self._context_tokens,
+                scope=scope,
+                where=found.where,
+            )

@@ -53,6 +53,7 @@ def serve(app: Any, bound: socket.socket, log_level: str, announce: Callable[[],
 
     config = uvicorn.Config(
         app,
+        log_config=None,  # its lines go where all go
         log_level=log_level,
         timeout_graceful_shutdown=SHUTDOWN_PATIENCE_SECONDS,
         proxy_headers=False,  # which proxies are believed, rag/identity.py knows

@@ -17,6 +17,8 @@ from rag.library import Library
 from rag.parts import Say
 from rag.pipeline import Footnote
 from rag.readiness import Readiness
+from rag.recorded import RecordedFootnote
+from rag.recording import Recording
 from rag.retriever import EVERYTHING
 from rag.service_sync import DocumentKeeping
 from rag.where import Where
@@ -49,6 +51,7 @@ class Service(DocumentKeeping):
         where: Where = EVERYTHING,
     ) -> None:
         super().__init__(settings, say, roots, is_watching)
+        self.recording = Recording(settings, counts=roots is not None)
         self._where = self._with_uploads(where)
         self.passwords = tuple(password.get_secret_value() for password in settings.passwords)
         waiting = {"encoder": "loading the encoder", "documents": "opening the index"}
@@ -79,7 +82,7 @@ class Service(DocumentKeeping):
             self._launch(self._load_generator)
 
     @property
-    def footnote(self) -> Footnote:
+    def footnote(self) -> RecordedFootnote:
         """The pipeline, at the index's newest state; waits until it is ready.
 
         Raises the error that keeps it from becoming ready.
@@ -132,6 +135,7 @@ class Service(DocumentKeeping):
             indexes.close()
         for catalog in self._catalogs:
             catalog.close()
+        self.recording.close()
         self._holds.close()
         if self._indexes is not None and not self._indexes.read_only:
             generations.remove_unused(self.settings.index)
@@ -141,7 +145,7 @@ class Service(DocumentKeeping):
     def _set_footnote(self) -> None:
         assert self._indexes is not None and self._encoder is not None
         settings = self.settings
-        self._footnote = Footnote(
+        footnote = Footnote(
             self._indexes,
             self._encoder,
             self._generator,
@@ -153,6 +157,7 @@ class Service(DocumentKeeping):
             where=self._where,
             reranker=self._reranker,
         )
+        self._footnote = self.recording.recorded(footnote)
 
     def _load_generator(self) -> None:
         def say(line: str) -> None:

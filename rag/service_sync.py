@@ -33,8 +33,8 @@ from rag.errors import FootnoteError, IndexStateError
 from rag.indexes import Indexes
 from rag.library import Failed, SyncState
 from rag.parts import Say
-from rag.pipeline import Footnote
 from rag.readiness import Readiness
+from rag.recorded import RecordedFootnote
 from rag.reranker import Reranker
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class DocumentKeeping:
         self._encoder: Encoder | None = None  # that searches
         self._words_only = False  # the vectors are of an encoder that cannot be had any more
         self._indexes: Indexes | None = None
-        self._footnote: Footnote | None = None
+        self._footnote: RecordedFootnote | None = None
 
     def _set_footnote(self) -> None:
         """Make the pipeline that answers from what is open now."""

@@ -13,6 +13,7 @@ from rag.language import detect_language
 from rag.numbers import numbers_in
 from rag.sentence_meanings import SentenceMeanings
 from rag.sentences import ROW_START, split_sentences
+from rag.spans import span
 from rag.types import Citation, Passage
 from rag.words import tokenize
 
@@ -69,6 +70,10 @@ class SupportChecker:
         If they do not bear the statement out but another passage does, or does far better, that
         one is cited.
         """
+        with span("verify"):
+            return self._cite(statement, numbers)
+
+    def _cite(self, statement: str, numbers: Sequence[int]) -> list[Citation]:
         bound = self._bind_all(statement, numbers)
         found = [bound[n] for n in dict.fromkeys(numbers) if n in bound]
         other = self._best(statement, bound)

@@ -114,7 +114,7 @@ class Found:
     `query` is what was searched, `mode` how it was in the end, `where` what it was narrowed to.
     A hit's score is, by mode, the fused reciprocal rank, the inner product (less what the encoder
     likes of its language), or BM25. `notes` are for people, each with its cure. `timings_ms` are
-    milliseconds by step, `total` among them.
+    milliseconds by step, `total` among them; of what is `cached` there is but the total.
     """
 
     hits: tuple[Hit, ...]
@@ -123,6 +123,7 @@ class Found:
     where: Where = field(default_factory=Where)
     notes: tuple[str, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +316,7 @@ class Answer:
     table.
     `general` is the part of the text that is not from the documents, without its heading.
     `structured` is there where a JSON schema was given: its data as JSON, unlabelled, is the text.
+    Where it is `cached` it was written for the same question before; its tokens were spent then.
     """
 
     question: str
@@ -335,6 +337,7 @@ class Answer:
     computation: Computation | None = None
     general: str = ""
     structured: Structured | None = None
+    cached: bool = False
 
     @property
     def closest(self) -> tuple[Passage, ...]:

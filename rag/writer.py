@@ -12,14 +12,16 @@ from rag.answer_script import is_other_script, shows_script
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.conversation import put_question
 from rag.encoder import Encoder
+from rag.errors import GenerationError
 from rag.general import build_general
-from rag.generate import Generator
+from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
 from rag.packer import Packed
 from rag.prompt import NOT_FOUND, build_messages, insist, is_refusal, may_become_refusal
 from rag.refusal import Signals, answers
 from rag.repetition import until_repeated
 from rag.self_check import look_again
+from rag.spans import begin, span
 from rag.support import SupportChecker
 from rag.types import AnswerEvent, AnswerText, CitationFound, Message
 
@@ -146,8 +148,10 @@ class Writer:
         question = run.query.alone
         cited = [p.citation for p in pieces if isinstance(p, CitationFound)]
         borne_out = [citation for citation in cited if citation.supported]
+        with span("verify"):
+            look = look_again(generator, question, borne_out, run.passages)
         return Signals(
-            look=look_again(generator, question, borne_out, run.passages),
+            look=look,
             near=checker.nearness(question),
             refused=refused,
             supported=supported_share(pieces),
@@ -162,13 +166,24 @@ class Writer:
             temperature=self._temperature if run.temperature is None else run.temperature,
             avoid=avoid,
         )
-        try:
-            for text in generation:
-                run.tick()
-                yield text
-        finally:
-            generation.close()
-            run.count(generation)
+        yield from watched(generation, run)
+
+
+def watched(generation: Generation, run: AnswerRun) -> Iteration[str, None, None]:
+    """What is generated, timed and counted; leaving it stops the model."""
+    told = begin("generate")
+    try:
+        for text in generation:
+            run.tick()
+            yield text
+    except GenerationError as error:
+        told.end(error)
+        raise
+    finally:
+        generation.close()
+        run.count(generation)
+        told.tell(prompt_tokens=generation.prompt_tokens, tokens=generation.completion_tokens)
+        told.end()
 
 
 def supported_share(pieces: Sequence[Piece]) -> float:

@@ -20,7 +20,17 @@ EXCLUDED = (
 def main() -> None:
     """Run the resolver, then name torch without its local version: pip takes the build it finds."""
     command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "cpu", "--extra", "dev"]
-    command += ["--extra", "ocr", "--override", "requirements/overrides.txt", "--universal"]
+    command += [
+        "--extra",
+        "ocr",
+        "--extra",
+        "redis",
+        "--extra",
+        "traces",
+        "--override",
+        "requirements/overrides.txt",
+        "--universal",
+    ]
     command += ["--python-version", "3.11", "--no-header", "--no-annotate", *sys.argv[1:]]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     lines = [line for line in output.splitlines() if not line.startswith(EXCLUDED)]

@@ -21,6 +21,7 @@ from rag.chat.texts import WORDS, language_of
 from rag.errors import GenerationError
 from rag.fault_texts import explain_unsourced
 from rag.order_notes import with_order_notes
+from rag.origin import Origin, current_origin, set_origin
 from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage
 from rag.viewer_words import UNSOURCED_PATH
 
@@ -212,6 +213,21 @@ def test_items_come_from_one_other_thread() -> None:
 
     assert asyncio.run(collect()) == [0, 1, 2]
     assert names == {"answer"}
+
+
+def test_the_thread_knows_who_asks() -> None:
+    def who() -> Generator[str, None, None]:
+        yield current_origin().who
+
+    async def collect(name: str) -> list[str]:
+        set_origin(Origin(name, "page"))
+        return [item async for item in iterate_in_thread(who)]
+
+    async def both() -> list[list[str]]:
+        return list(await asyncio.gather(collect("alice"), collect("bob")))
+
+    assert asyncio.run(both()) == [["alice"], ["bob"]]
+    assert current_origin() == Origin()
 
 
 def test_leaving_closes_the_generator() -> None:

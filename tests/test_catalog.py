@@ -157,6 +157,39 @@ def test_move_keeps_chunks_and_replaces_the_target(catalog: Catalog) -> None:
     assert [(d.size, d.mtime_ns) for d in catalog.documents()] == [(77, 88)]
 
 
+def test_the_state_is_another_after_every_change_that_a_search_may_notice(
+    catalog: Catalog,
+) -> None:
+    changes = [
+        lambda: put(catalog, "/a", "one\ntwo\n"),
+        lambda: put(catalog, "/a", "one\ntwo\n"),
+        lambda: catalog.copy_document("/a", "/b", 1, 2),
+        lambda: catalog.move_document("/b", "/c", 3),
+        lambda: catalog.touch_document("/c", 5, 4),
+        lambda: catalog.put_sentences([("key:one", np.ones((1, 4), np.float32))]),
+        lambda: catalog.delete_document("/c"),
+    ]
+    states = [catalog.state()]
+    for change in changes:
+        change()
+        states.append(catalog.state())
+    assert len(set(states)) == len(states) and all(states)
+    catalog.delete_document("/gone")
+    catalog.put_failure("/x", 1, 1, "damaged", "broken")
+    catalog.set_meta("name", "value")
+    assert catalog.state() == states[-1]
+
+
+def test_a_catalog_of_before_states_has_none_until_a_writer_opens_it(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    with Catalog(path) as old, old._writing() as connection:
+        connection.execute("DELETE FROM meta WHERE key = 'state'")
+    with Catalog(path, read_only=True) as reader:
+        assert reader.state() == ""
+        Catalog(path).close()
+        assert reader.state()
+
+
 def test_failures_clear_when_the_file_is_read(catalog: Catalog) -> None:
     catalog.put_failure("/a", 1, 2, "damaged", "no end")
     catalog.put_failure("/a", 1, 3, "password", "locked")

@@ -53,7 +53,7 @@ def test_from_a_folder_to_an_answer(
     assert run(monkeypatch, "search", "blue pump", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {
-        "query", "mode", "filter", "notes", "took_ms", "timings_ms", "hits",
+        "query", "mode", "filter", "notes", "took_ms", "timings_ms", "hits", "cached",
     }  # fmt: skip
     assert (found["mode"], found["filter"], found["notes"]) == ("hybrid", {}, [])
     assert {"encode", "dense", "lexical", "catalog", "total"} <= set(found["timings_ms"])
@@ -66,7 +66,7 @@ def test_from_a_folder_to_an_answer(
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
         "disagreements", "computation",
         "search",
-        "packing", "closest", "general_knowledge",
+        "packing", "closest", "general_knowledge", "cached",
     }  # fmt: skip
     assert answer["packing"]["passages"][0]["number"] == 1
     assert answer["packing"]["prompt_tokens"] <= answer["packing"]["budget"]
@@ -80,6 +80,15 @@ def test_from_a_folder_to_an_answer(
     assert citation["path"] == str(docs / "pump.txt") and citation["supported"] is True
     assert set(answer["usage"]) == {"prompt_tokens", "completion_tokens"}
     assert set(answer["timings_ms"]) == {"retrieve", "first_token", "total"}
+    assert answer["cached"] is False
+    assert run(monkeypatch, "ask", "Which colour is the pump?", "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["cached"] is True and again["citations"] == answer["citations"]
+    assert run(monkeypatch, "ask", "Which colour is the pump?") == 0
+    assert "From the cache" in capsys.readouterr().err
+    assert run(monkeypatch, "stats", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["questions"], told["searches"], told["clients"]) == (3, 1, {"cli": 4})
 
 
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])

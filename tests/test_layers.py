@@ -18,8 +18,10 @@ ROOT_MODULES = {
     "rag.cli_bundle",
     "rag.cli_options",
     "rag.cli_making",
+    "rag.cli_models",
     "rag.cli_mcp",
     "rag.cli_questions",
+    "rag.cli_stats",
     "rag.cli_tune",
     "rag.cli_users",
     "rag.collection",
@@ -34,6 +36,7 @@ ROOT_MODULES = {
     "rag.evaluation.tuning",
     "rag.parts",
     "rag.people",
+    "rag.recording",
     "rag.service",
     "rag.service_sync",
     "rag.web",
@@ -49,6 +52,7 @@ HEAVY = {
     "ir_measures",
     "jsonschema",
     "mcp",
+    "opentelemetry", "prometheus_client", "redis", "structlog",
     "rapidfuzz",
 }  # fmt: skip
 CHAINLIT = {"app", "rag.chat.panel", "rag.chat.reply", "rag.chat.socket"}  # the page's own

@@ -41,7 +41,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
     def make(*roots: Path, lines: list[str] | None = None, **others: Any) -> Service:
         encoder = others.pop("encoder", "auto")
-        settings = Settings(index=tmp_path / "index", debounce_ms=100, encoder=encoder)
+        settings = Settings(
+            index=tmp_path / "index", debounce_ms=100, encoder=encoder, cache_url="none"
+        )
         said = [] if lines is None else lines
         service = Service(settings, said.append, **({"roots": roots} | others))
         started.append(service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
@@ -48,7 +49,8 @@ async def iterate_in_thread(
             error = raised
         put(_End(error))
 
-    threading.Thread(target=work, name="answer", daemon=True).start()
+    run = contextvars.copy_context().run  # who asks, and what the log lines are about
+    threading.Thread(target=run, args=(work,), name="answer", daemon=True).start()
     try:
         while not isinstance(item := await queue.get(), _End):
             yield item

@@ -19,6 +19,7 @@ from rag.whole.plan import Plan
 from rag.whole.prompts import build_final, build_notes
 from rag.whole.sections import Section, count_all, sections_of, spread
 from rag.whole.texts import text_of
+from rag.writer import watched
 
 SECTION_TOKENS = 4_000  # of a section, where nothing bounds what is read
 MAX_SECTIONS = 64
@@ -163,13 +164,7 @@ class WholeAnswers:
         generation = generator.generate(
             messages, max_tokens=self._max_answer_tokens, temperature=self._heat(run)
         )
-        try:
-            for text in generation:
-                run.tick()
-                yield text
-        finally:
-            generation.close()
-            run.count(generation)
+        yield from watched(generation, run)
 
     def _quote(self, run: AnswerRun, plan: Plan) -> Iteration[AnswerEvent, None, None]:
         """Without a model: the headings with the first sentence below each."""
