@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_page import PHONE, ask, browser, needs_browser, open_page, sync_api
 from page_service import REPOSITORY
-from test_browser import CHROMIUM, PHONE, _page, ask, sync_api
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = needs_browser
 PATIENCE_MS = 60_000  # a busy machine reads, encodes and draws at the same time
 SAMPLES = ("handbook", "products", "人事")
 QUESTION = "Which colour is the zebra pump?"
@@ -61,17 +58,9 @@ def address(docs: Path, encoder_folder: str) -> Iterator[str]:
             server.communicate(timeout=60)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    for page in _page(browser, address):
+    for page in open_page(browser, address):
         page.set_default_timeout(PATIENCE_MS)
         page.get_by_test_id("open-library").wait_for()
         yield page
@@ -243,7 +232,7 @@ def test_changes_in_the_folder_are_told_quietly(page: Any, docs: Path) -> None:
 
 
 def test_the_library_works_in_chinese_on_a_phone_by_keyboard(browser: Any, address: str) -> None:
-    for page in _page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
+    for page in open_page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
         page.set_default_timeout(PATIENCE_MS)
         opener = page.get_by_test_id("open-library")
         opener.focus()

@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_browser
+from browser_page import (
+    ANSWERED,
+    CITATION,
+    DESKTOP,
+    WAIT_MS,
+    ask,
+    browser,
+    needs_browser,
+    scripted,
+    serve,
+)
 from page_service import FAULT_QUESTION, PASSWORD
-from test_browser import ANSWERED, CITATION, DESKTOP, WAIT_MS, ask
 
-pytestmark = [*test_browser.pytestmark, test_browser.scripted]
-browser = test_browser.browser
+pytestmark = [*needs_browser, scripted]
 READY = "#starters button:not([disabled])"
 THREADS = "#thread-history [id^=thread-]:not(#thread-options)"
 
@@ -27,7 +35,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[str]:
     """People sign in with a password."""
-    yield from test_browser._serve(
+    yield from serve(
         tmp_path_factory, "--people", "password", "--kept", str(kept), "--pace", "0.005"
     )
 
@@ -217,14 +225,14 @@ def test_without_sign_in_conversations_are_kept_over_a_restart(
 ) -> None:
     options = ("--people", "local", "--kept", str(tmp_path), "--pace", "0.2")
     thread = ""
-    for address in test_browser._serve(tmp_path_factory, *options):
+    for address in serve(tmp_path_factory, *options):
         page = visit(at=address)
         page.locator(READY).first.wait_for()
         assert not page.locator("#user-nav-button").is_visible()
         ask(page, "endless")
         page.get_by_text("word word").wait_for()
         thread = thread_of(page)
-    for address in test_browser._serve(tmp_path_factory, *options):
+    for address in serve(tmp_path_factory, *options):
         page = visit(at=f"{address}/thread/{thread}")
         page.get_by_text("endless", exact=True).first.wait_for()
         page.get_by_text(re.compile("word word|cut off when the program ended")).wait_for()
