@@ -45,6 +45,7 @@ def test_commands_narrow_and_the_page_hears_of_it(
     said = asyncio.run(library.command("/only pdf", conversations, EVERYBODY))
     assert said is not None and "only: pdf" in said
     assert asyncio.run(library.where(conversations, EVERYBODY)) == Where(types=("pdf",))
+    assert library.narrowing(conversations, EVERYBODY) == Where(types=("pdf",))
     assert told == [{"narrowing": {"types": ["pdf"]}}]
     assert "全部文档" in str(asyncio.run(library.command("/全部", conversations, EVERYBODY)))
     assert not asyncio.run(library.where(conversations, EVERYBODY))

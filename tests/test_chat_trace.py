@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,3 +68,12 @@ def test_the_line_of_a_search(count: int, line: str) -> None:
     found = Found((Hit(1, 2.0, CHUNK),) * count, "q", "lexical")
     assert found_line(found, "en").startswith(line)
     assert mode_line(found, "en") == "by words"
+
+
+def test_an_answer_from_the_cache_says_so() -> None:
+    kept = replace(ANSWER, cached=True)
+    for language, told in (("en", "from the cache"), ("zh", "来自缓存")):
+        props = trace_props(FOUND, [passage("text")], language, PACKING, kept)
+        assert str(props["summary"]).endswith(told)
+        fresh = trace_props(FOUND, [passage("text")], language, PACKING, ANSWER)
+        assert told not in str(fresh["summary"])

@@ -74,6 +74,11 @@ def _escaped(text: str) -> str:
     return escaper.feed(text) + escaper.finish()
 
 
+def narrowing(conversations: Conversations, who: Asker) -> Where:
+    """What this conversation's questions are narrowed to, by the asker's own choice."""
+    return conversations.narrowed(conversation_id(), who)
+
+
 async def where(conversations: Conversations, who: Asker) -> Where:
     """What the next question of this conversation is answered from."""
     return await asyncio.to_thread(conversations.where, conversation_id(), who)

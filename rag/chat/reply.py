@@ -43,6 +43,7 @@ from rag.types import (
     Progress,
     SourcesFound,
 )
+from rag.where import Where
 
 AGAIN = "again"  # the action that asks a question once more
 NUM_RESULTS = 10  # of a search, where nothing else is chosen
@@ -61,6 +62,7 @@ class Reply:
         self.message = PageMessage(content="", metadata=UNFINISHED)
         self.answer: Answer | None = None
         self.plain = ""  # the answer as the next turn's history has it
+        self._narrowing = Where()  # that the asker has chosen, without what is theirs to see
         self._late = ""  # why a file that was added is not in it
         self.is_lost = False  # the connection was gone for too long
         self._escaper = MarkdownEscaper(self.language)
@@ -135,6 +137,7 @@ class Reply:
         """To what the asker finds in this conversation, files that were just added included."""
         added = service.conversations
         self._late = await library.until_read(added, who, self.language, self._set_line)
+        self._narrowing = library.narrowing(added, who)
         return replace(options, where=await library.where(added, who))
 
     async def _set_line(self, line: str) -> None:
@@ -236,9 +239,8 @@ class Reply:
         found = (answer.found if answer else None) or (told.found if told else None)
         packing = (answer.packing if answer else None) or (told.packing if told else None)
         passages = answer.passages if answer else told.passages if told else ()
-        props = trace_props(
-            found or Found((), self.question), passages, self.language, packing, answer
-        )
+        found = replace(found or Found((), self.question), where=self._narrowing)
+        props = trace_props(found, passages, self.language, packing, answer)
         await self.show_element("Trace", props)
 
     async def _add(self, markdown: str) -> None:

@@ -27,6 +27,7 @@ _WORDS = {
         "dense": "by meaning",
         "lexical": "by words",
         "where": "Only in",
+        "cached": "from the cache",
         "time": "Search time",
         "total": "{ms} ms",
         "prompt": "Prompt",
@@ -55,6 +56,7 @@ _WORDS = {
         "dense": "语义",
         "lexical": "关键词",
         "where": "仅限",
+        "cached": "来自缓存",
         "time": "检索用时",
         "total": "{ms} 毫秒",
         "prompt": "提示",
@@ -137,6 +139,7 @@ def _summary(found: Found, language: str, packing: PackReport | None, answer: An
         if "total" in answer.timings_ms:
             parts.append(words["seconds"].format(seconds=_seconds(answer.timings_ms["total"])))
         parts.append(answer.model)
+        parts += [words["cached"]] if answer.cached else []
     return " · ".join(parts)
 
 
