@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+# The same examples at every run, however busy the machine.
+settings.register_profile(
+    "footnote", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("footnote")
 
 LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from test_accounts import CHEAP, PASSWORD
 
 from rag import web
-from rag.access import LOCAL, Access, Caller, Rule, current_caller
+from rag.access import LOCAL, Access, Rule, current_caller
 from rag.accounts import Accounts
 from rag.chat.store import Store
 from rag.identity import SESSION_COOKIE, ByPassword, Fixed, Proxies
@@ -171,8 +171,8 @@ def test_a_removed_user_is_out_at_once(client: TestClient, people: People) -> No
 
 
 def test_questions_are_narrowed_to_what_the_caller_may_read(client: TestClient) -> None:
-    assert web.readable_where(web.caller_named("bo")) == Where(none_of=(CLOSED.where,))
-    assert not web.readable_where(web.caller_named("anna"))
+    assert web.asker_named("bo").where == Where(none_of=(CLOSED.where,))
+    assert not web.asker_named("anna").where
     shown = {d.path for d in web.readable_catalog(web.caller_named("bo")).documents()}
     assert shown and not any("/handbook/" in path for path in shown)
 
@@ -213,4 +213,4 @@ def test_without_sign_in_everyone_is_local(service: ScriptedService, tmp_path: P
 
 def test_without_people_anyone_may_do_everything() -> None:
     web.set_service(None)
-    assert web.caller_named(None) == LOCAL and not web.readable_where(Caller("x"))
+    assert web.caller_named(None) == LOCAL and not web.asker_named("x").where
