@@ -48,7 +48,8 @@ from rag.where import Where
 AGAIN = "again"  # the action that asks a question once more
 NUM_RESULTS = 10  # of a search, where nothing else is chosen
 UNNOTICED_SECONDS = 0.3  # a wait as short needs no word
-DRAW_SECONDS = 0.08  # between two pieces of text
+DRAW_SECONDS = 0.15  # between two pieces of text
+DRAWN_CHARACTERS = 40_000  # of an answer that a slow page draws in a second
 TICK_SECONDS = 1.0  # between looks at what is being waited for
 
 
@@ -246,7 +247,8 @@ class Reply:
     async def _add(self, markdown: str) -> None:
         """Show more text; the page draws the whole of it each time, so not too often."""
         self._unsent += markdown
-        if not self._begun or time.monotonic() - self._sent_at >= DRAW_SECONDS:
+        pause = DRAW_SECONDS + len(self.message.content) / DRAWN_CHARACTERS
+        if not self._begun or time.monotonic() - self._sent_at >= pause:
             await self._flush()
 
     async def _flush(self) -> None:
