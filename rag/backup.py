@@ -35,6 +35,7 @@ MAX_MANIFEST_BYTES = 50_000_000
 SQLITE_MAGIC = b"SQLite format 3\0"
 SQLITE_SIDES = ("-wal", "-shm", "-journal")
 BUSY_SECONDS = 30.0
+KEPT_MODE = 0o755  # who may read a file; nothing comes back that others may write
 DERIVED = frozenset(
     {
         *(CATALOG_FILE, DENSE_FILE, LEXICAL_FOLDER, LOCK_FILE),
@@ -76,8 +77,13 @@ def back_up(index: Path, file: Path) -> Manifest:
     """Write the backup in one step: under another name first, then renamed.
 
     A writer goes on meanwhile; each database is as it was at one moment. IndexStateError if there
-    is no index, or the disk is full.
+    is no index, the disk is full, or the backup would lie in the index.
     """
+    if file.resolve().is_relative_to(index.resolve()):
+        raise IndexStateError(
+            f"{file} lies in the index, so it would be lost with it, and be in the next backup. "
+            "Name a file elsewhere."
+        )
     folder = generations.current(index)
     if not (folder / CATALOG_FILE).is_file():
         raise IndexStateError(f"There is no index at {index}. Index a folder first.")
@@ -105,6 +111,7 @@ def _collect(index: Path, folder: Path, work: Path) -> Manifest:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             _copy_database(source, target) if _is_database(source) else shutil.copy2(source, target)
+            os.chmod(target, source.stat().st_mode & KEPT_MODE)
         except FileNotFoundError:  # a file that came and went; the catalog is there
             continue
         entries.append(Entry(name, target.stat().st_size, file_hash(target)))
@@ -287,6 +294,7 @@ def _extract(
     source = archive.extractfile(member)
     assert source is not None, "a file has a stream"
     with path.open("xb") as stream:
+        os.fchmod(stream.fileno(), member.mode & KEPT_MODE)
         shutil.copyfileobj(source, stream, 1 << 20)
         stream.flush()
         os.fsync(stream.fileno())

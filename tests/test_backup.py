@@ -132,6 +132,21 @@ def test_what_else_lies_in_the_folder_is_kept_and_what_is_derived_is_not(tmp_pat
     ]  # fmt: skip
 
 
+def test_what_was_private_comes_back_private(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    fill(index, tmp_path / "docs", "The pump is blue.")
+    with closing(sqlite3.connect(index / "conversations.sqlite")) as history:
+        history.execute("CREATE TABLE turns (text TEXT)")
+    (index / "key").write_text("secret")
+    modes = {"conversations.sqlite": 0o600, "key": 0o400, CATALOG_FILE: 0o640}
+    for name, mode in modes.items():
+        (index / name).chmod(mode)
+    back_up(index, tmp_path / "backup.tar")
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    found = {name: (tmp_path / "restored" / name).stat().st_mode & 0o777 for name in modes}
+    assert found == modes
+
+
 def test_the_generation_that_serves_is_backed_up(tmp_path: Path) -> None:
     index, docs = tmp_path / "index", tmp_path / "docs"
     fill(index, docs, "old")
@@ -205,6 +220,8 @@ def test_a_forged_name_leads_nowhere(tmp_path: Path, name: str) -> None:
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     with pytest.raises(IndexStateError, match="Index a folder first"):
         back_up(tmp_path / "none", tmp_path / "x.tar")
+    with pytest.raises(IndexStateError, match="lies in the index"):
+        back_up(tmp_path / "none", tmp_path / "none" / "deep" / "x.tar")
     with pytest.raises(IndexStateError, match="no backup"):
         verify_backup(tmp_path / "none.tar")
     fill(tmp_path / "index", tmp_path / "docs", "text")
