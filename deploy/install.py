@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,11 +20,11 @@ from typing import Any
 
 BUNDLE = Path(__file__).resolve().parent
 MANIFEST = "manifest.json"
+# No #! line of Python's: such a line can be neither long nor hold spaces, a folder's name can.
+# -P: what lies where the command is called from is not imported.
 LAUNCHER = """\
-#!{python}
-import sys
-from rag.cli import main
-sys.exit(main())
+#!/bin/sh
+HF_HUB_CACHE={hub} HF_HUB_OFFLINE=1 exec {python} -P -m rag.cli "$@"
 """
 
 
@@ -98,17 +99,25 @@ def install(target: Path) -> None:
     packages = target / ".venv" / "lib" / f"python{python_version()}" / "site-packages"
     (packages / "footnote.pth").write_text(f"{target}\n", "utf-8")
     launcher = target / ".venv" / "bin" / "footnote"
-    launcher.write_text(LAUNCHER.format(python=python), "utf-8")
+    quoted = {"python": python, "hub": target / "hub"}
+    lines = LAUNCHER.format_map({name: shlex.quote(str(path)) for name, path in quoted.items()})
+    launcher.write_text(lines, "utf-8")
     launcher.chmod(0o755)
-    if (BUNDLE / "models").is_dir():
-        shutil.copytree(BUNDLE / "models", target / "cache")
-    lines = {"index": target / "index", "cache": target / "cache"}
-    settings = "".join(f"{name} = {json.dumps(str(path))}\n" for name, path in lines.items())
+    for name, place in {"models": "cache", "hub": "hub"}.items():
+        if (BUNDLE / name).is_dir():
+            shutil.copytree(BUNDLE / name, target / place)
+    folders = {"index": target / "index", "cache": target / "cache"}
+    settings = "".join(f"{name} = {as_toml(str(path))}\n" for name, path in folders.items())
     (target / "footnote.toml").write_text(settings, "utf-8")
     if (BUNDLE / "index.tar").exists():
         restoring = [str(launcher), "restore", str(BUNDLE / "index.tar")]
         subprocess.run(restoring, check=True, cwd=target)
     print(f"Installed. Start it: cd {target} && .venv/bin/footnote chat --docs FOLDER")
+
+
+def as_toml(text: str) -> str:
+    """A basic string; JSON's escapes are TOML's too, but for those of surrogates and of DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def main() -> None:

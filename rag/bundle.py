@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ SOURCES = (
     *("rag", "ingest", "public", ".chainlit", "deploy", "requirements"),
     *("app.py", "chainlit.md", "pyproject.toml", "README.md", "LICENSE"),
 )
+HUB = "hub"  # HF_HUB_CACHE of the installed command
 EXPORTS = "onnx"  # in the cache, beside the models
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.tmp", "*.lock", ".cache")
@@ -57,12 +58,14 @@ def make_bundle(
     index: Path | None,
     say: Say,
     *,
+    snapshots: Sequence[Path] = (),
     root: Path | None = None,
     pip: Pip = run_pip,
 ) -> dict[str, Any]:
     """Fill `target`, which must be empty or not there; the manifest is written last.
 
-    `index` None leaves the index out. FootnoteError if something cannot be had.
+    `index` None leaves the index out; `snapshots` are folders in a hub's cache, for models that a
+    hub gave. FootnoteError if something cannot be had.
     """
     root = root or checkout()
     if target.exists() and any(target.iterdir()):
@@ -73,9 +76,13 @@ def make_bundle(
         _copy(root / name, target / "source" / name)
     shutil.copy2(root / INSTALLER, target / "install.py")
     _collect_wheels(root / LOCK, target / "wheels", say, pip)
-    for path in _models(cache):
+    models = {f"models/{path.name}": path for path in _models(cache)}
+    models |= dict(_hub_files(snapshots))
+    if models.keys() <= {f"models/{EXPORTS}"}:
+        raise FootnoteError(f"No models are in {cache}. Fetch them: footnote models fetch")
+    for name, path in models.items():
         say(f"Copying the model {path.name}")
-        _copy(path, target / "models" / path.name)
+        _copy(path, target / name)
     if index is not None:
         say("Backing the index up")
         back_up(index, target / "index.tar")
@@ -86,9 +93,19 @@ def make_bundle(
 def _models(cache: Path) -> list[Path]:
     """The models that are whole, and what was made of the encoder's; the rest is made anew."""
     whole = [path for path in sorted(cache.glob("*")) if (path / "footnote.json").is_file()]
-    if not whole:
-        raise FootnoteError(f"No models are in {cache}. Fetch them: footnote models fetch")
     return [*whole, *(path for path in [cache / EXPORTS] if path.is_dir())]
+
+
+def _hub_files(snapshots: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Where each snapshot and its references go: as the hub's library lays its cache out.
+
+    There a snapshot is links into a folder of blobs; here it is the files.
+    """
+    for snapshot in snapshots:
+        repository = snapshot.parent.parent
+        yield f"{HUB}/{repository.name}/snapshots/{snapshot.name}", snapshot
+        if (repository / "refs").is_dir():
+            yield f"{HUB}/{repository.name}/refs", repository / "refs"
 
 
 def _copy(source: Path, target: Path) -> None:

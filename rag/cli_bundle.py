@@ -11,6 +11,8 @@ import typer
 
 from rag import cli_output as output
 from rag.cli_options import EXIT_ERROR, IndexOption, open_settings
+from rag.config import Settings
+from rag.errors import FootnoteError
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +35,38 @@ def bundle(
 
     settings = open_settings(index)
     packed = settings.index if with_index else None
-    manifest = make_bundle(folder.expanduser(), settings.cache, packed, output.say)
+    folder = folder.expanduser()
+    manifest = make_bundle(
+        folder, settings.cache, packed, output.say, snapshots=_snapshots(settings)
+    )
     done = subprocess.run([sys.executable, str(folder / "install.py"), "--check"], check=False)
     if done.returncode:
         raise typer.Exit(EXIT_ERROR)
     size = output.num_bytes(sum(entry["size"] for entry in manifest["files"]))
     output.say(f"Bundled {size} to {folder}, for Python {manifest['python']}.")
+
+
+def _snapshots(settings: Settings) -> list[Path]:
+    """What a hub gave of the models that are set. FootnoteError if one is not here.
+
+    Packaged models are in the cache; a folder that is set is the reader's own to copy.
+    """
+    from rag.models import Role, find_installed
+    from rag.parts import NO_MODEL, SERVER_PREFIX
+
+    roles: tuple[Role, ...] = ("generator", "encoder", "reranker")
+    found = []
+    for role in roles:
+        setting: str = getattr(settings, role)
+        if setting.startswith((SERVER_PREFIX, *NO_MODEL)):
+            continue
+        folder = find_installed(setting, role, settings.cache)
+        if folder is None or not folder.is_dir():
+            raise FootnoteError(
+                f"The {role} {setting!r} is not on this machine. Fetch it: footnote models fetch"
+            )
+        if folder.parent.name == "snapshots":
+            found.append(folder)
+        elif folder.parent != settings.cache:
+            output.say(f"Not packed: {folder}. Copy it to the same place on the other machine.")
+    return found

@@ -8,8 +8,9 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def root(tmp_path: Path) -> Path:
     (made / "rag" / "__pycache__" / "x.pyc").write_text("")
     (made / "rag" / "cli.py").write_text(
         "import pathlib, sys, tiny\n"
-        "def main():\n"
+        "if __name__ == '__main__':\n"
         "    pathlib.Path('called.txt').write_text(' '.join([tiny.WORD, *sys.argv[1:]]))\n"
     )
     (made / LOCK).write_text("tiny==1.0\ntorch==2.13.0 ; python_version > '3'\n")
@@ -94,6 +95,21 @@ def cache(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """A model in a hub's cache, as its library lays it out."""
+    repository = tmp_path / "hub" / "models--some--encoder"
+    made = repository / "snapshots" / "abc123"
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "blobs" / "1234").write_text("weights")
+    made.mkdir(parents=True)
+    (made / "config.json").write_text("{}")
+    (made / "model.safetensors").symlink_to("../../blobs/1234")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc123")
+    return made
+
+
 Make = Callable[..., Path]
 
 
@@ -104,9 +120,14 @@ def make(root: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(bundle, "back_up", back_up)
 
-    def make(pip: FakePip | None = None, index: Path | None = None) -> Path:
+    def make(
+        pip: FakePip | None = None, index: Path | None = None, snapshots: Sequence[Path] = ()
+    ) -> Path:
         target = tmp_path / "bundle"
-        make_bundle(target, cache, index, lambda _: None, root=root, pip=pip or FakePip())
+        make_bundle(
+            target, cache, index, lambda _: None,
+            root=root, pip=pip or FakePip(), snapshots=snapshots,
+        )  # fmt: skip
         return target
 
     return make
@@ -121,16 +142,60 @@ def run(target: Path, *arguments: str) -> Any:
 
 def test_what_was_bundled_installs_without_a_network(make: Make, tmp_path: Path) -> None:
     target = make(index=tmp_path / "library")
-    home = tmp_path / "deep" / "footnote"
+    home = tmp_path / "deep 深い𠀀" / ("long" * 40) / "foot'note"
     done = run(target, str(home))
     assert done.returncode == 0, done.stderr
     assert (home / "called.txt").read_text() == f"from the wheel restore {target / 'index.tar'}"
     assert (home / "cache" / "encoder" / "weights.bin").stat().st_size == 5000
-    settings = (home / "footnote.toml").read_text()
-    assert f'index = "{home}/index"' in settings and f'cache = "{home}/cache"' in settings
+    settings = tomllib.loads((home / "footnote.toml").read_text("utf-8"))
+    assert settings == {"index": f"{home}/index", "cache": f"{home}/cache"}
     assert not (home / "rag" / "__pycache__" / "x.pyc").exists()
     again = run(target, str(home))
     assert again.returncode != 0 and "not empty" in again.stderr
+
+
+def test_a_model_of_a_hub_is_found_where_no_hub_is(
+    make: Make, snapshot: Path, tmp_path: Path
+) -> None:
+    """Asked for in a process of its own, since the hub's library reads its variables once."""
+    target = make(snapshots=[snapshot])
+    shutil.rmtree(snapshot.parent.parent)
+    home = tmp_path / "home"
+    assert run(target, str(home)).returncode == 0
+    (home / "rag" / "cli.py").write_text(
+        "import sys\nsys.path[:0] = sys.argv[1:]\n"
+        "from huggingface_hub import constants, snapshot_download\n"
+        "print(constants.HF_HUB_OFFLINE, snapshot_download('some/encoder'))\n"
+    )
+    done = subprocess.run(
+        [home / ".venv" / "bin" / "footnote", *filter(None, sys.path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    is_offline, found = done.stdout.split()
+    assert is_offline == "True" and Path(found).is_relative_to(home)
+    assert (Path(found) / "model.safetensors").read_text() == "weights"
+
+
+def test_what_is_packed_are_the_models_that_are_set(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from rag.cli_bundle import _snapshots
+    from rag.config import Settings
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    own = tmp_path / "own"
+    own.mkdir()
+    settings = Settings(
+        generator="openai:http://localhost:1/v1", encoder=str(snapshot), reranker="none",
+        cache=tmp_path / "cache",
+    )  # fmt: skip
+    assert _snapshots(settings) == [snapshot]
+    assert _snapshots(settings.model_copy(update={"encoder": str(own)})) == []
+    assert str(own) in capsys.readouterr().err
+    missing = settings.model_copy(update={"generator": "package:qwen2.5-coder-1.5b"})
+    with pytest.raises(FootnoteError, match="generator"):
+        _snapshots(missing)
 
 
 def test_every_file_is_in_the_manifest(make: Make) -> None:
