@@ -99,6 +99,28 @@ def test_what_is_scraped_and_shown_is_a_service() -> None:
     assert re.fullmatch(r"http://(\w+):9090", shown["datasources"][0]["url"])[1] in services  # type: ignore[index]
 
 
+def test_grafana_finds_the_dashboards() -> None:
+    volumes = compose()["services"]["grafana"]["volumes"]
+    inside = {target: source for source, target, *_ in (volume.split(":") for volume in volumes)}
+    provisioning = "/etc/grafana/provisioning"
+    for kind, name in {"datasources": "datasource", "dashboards": "dashboards"}.items():
+        assert inside[f"{provisioning}/{kind}/footnote.yaml"] == f"./grafana/{name}.yaml"
+    provided = yaml.safe_load((DEPLOY / "grafana" / "dashboards.yaml").read_text("utf-8"))
+    (provider,) = provided["providers"]
+    assert inside[provider["options"]["path"]] == "./grafana"
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_models_of_a_hub_outlive_the_container(name: str) -> None:
+    """The composition's home is in memory, and a model takes gigabytes."""
+    found = instructions(name)
+    (volumes,) = (yaml.safe_load(arguments) for kind, arguments in found if kind == "VOLUME")
+    (home,) = re.findall(r"\bHF_HOME=(\S+)", " ".join(a for kind, a in found if kind == "ENV"))
+    assert any(Path(home).is_relative_to(volume) for volume in volumes)
+    mounted = [volume.split(":")[1] for volume in compose()["services"]["footnote"]["volumes"]]
+    assert set(volumes) <= set(mounted)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     """Its programs and folders are not here, so they are replaced; unknown keys would be said."""
