@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -73,8 +73,10 @@ class Manifest:
         return cls(entries=entries, **told)
 
 
-def back_up(index: Path, file: Path) -> Manifest:
+def back_up(index: Path, file: Path, left_out: Container[str] = ()) -> Manifest:
     """Write the backup in one step: under another name first, then renamed.
+
+    `left_out` holds names in the index's folder that are not to be in it.
 
     A writer goes on meanwhile; each database is as it was at one moment. IndexStateError if there
     is no index, the disk is full, or the backup would lie in the index.
@@ -92,7 +94,7 @@ def back_up(index: Path, file: Path) -> Manifest:
     with disk_errors(file.parent), generations.hold(folder):
         try:
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as work:
-                manifest = _collect(index, folder, Path(work))
+                manifest = _collect(index, folder, Path(work), left_out)
                 _pack(manifest, Path(work), temporary)
             os.replace(temporary, file)
         finally:
@@ -101,10 +103,10 @@ def back_up(index: Path, file: Path) -> Manifest:
     return manifest
 
 
-def _collect(index: Path, folder: Path, work: Path) -> Manifest:
+def _collect(index: Path, folder: Path, work: Path, left_out: Container[str]) -> Manifest:
     """Copy everything; the manifest is of the copies, which nobody changes."""
     copies = {CATALOG_FILE: folder / CATALOG_FILE}
-    copies |= {f"others/{name}": path for name, path in _others(index)}
+    copies |= {f"others/{name}": path for name, path in _others(index, left_out)}
     entries = []
     for name, source in copies.items():
         target = work / name
@@ -121,12 +123,13 @@ def _collect(index: Path, folder: Path, work: Path) -> Manifest:
     )
 
 
-def _others(index: Path) -> Iterator[tuple[str, Path]]:
+def _others(index: Path, left_out: Container[str]) -> Iterator[tuple[str, Path]]:
     for top in sorted(index.iterdir()):
         stem = top.name
         for side in SQLITE_SIDES:
             stem = stem.removesuffix(side)
-        if stem in DERIVED or top.name.endswith(".tmp") or top.is_symlink():
+        is_temporary = top.name.endswith(".tmp") or top.is_symlink()
+        if stem in DERIVED or stem in left_out or is_temporary:
             continue
         for path in sorted([top, *top.rglob("*")] if top.is_dir() else [top]):
             is_side = path.name.endswith(SQLITE_SIDES)
@@ -186,6 +189,13 @@ def _pack(manifest: Manifest, work: Path, target: Path) -> None:
                 archive.add(work / entry.name, entry.name, recursive=False)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+class Everything:
+    """Holds every name: only the catalog is taken."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def file_hash(path: Path) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.backup import back_up, file_hash
+from rag.backup import Everything, back_up, file_hash
 from rag.errors import FootnoteError
 
 FORMAT = 1
@@ -84,8 +84,8 @@ def make_bundle(
         say(f"Copying the model {path.name}")
         _copy(path, target / name)
     if index is not None:
-        say("Backing the index up")
-        back_up(index, target / "index.tar")
+        say("Backing the index up, without conversations, accounts and files that people added")
+        back_up(index, target / "index.tar", left_out=Everything())
     say("Hashing")
     return _write_manifest(target)
 

@@ -15,7 +15,16 @@ from fakes import WordEncoder
 
 from ingest.sync import sync
 from rag import generations
-from rag.backup import MANIFEST, Entry, Manifest, back_up, file_hash, restore, verify_backup
+from rag.backup import (
+    MANIFEST,
+    Entry,
+    Everything,
+    Manifest,
+    back_up,
+    file_hash,
+    restore,
+    verify_backup,
+)
 from rag.catalog import Catalog
 from rag.errors import IndexStateError
 from rag.indexes import CATALOG_FILE, Indexes
@@ -130,6 +139,18 @@ def test_what_else_lies_in_the_folder_is_kept_and_what_is_derived_is_not(tmp_pat
     assert sorted(path.name for path in restored.iterdir()) == [
         CATALOG_FILE, "history.sqlite3", "users",
     ]  # fmt: skip
+
+
+def test_what_is_to_be_left_out_is_not_in_it(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    fill(index, tmp_path / "docs", "The pump is blue.")
+    for name in ("answers.sqlite3", "answers.sqlite3-wal", "conversations.sqlite"):
+        (index / name).write_text("text")
+    made = back_up(index, tmp_path / "backup.tar", left_out=["answers.sqlite3"])
+    names = [entry.name for entry in made.entries]
+    assert names == [CATALOG_FILE, "others/conversations.sqlite"]
+    made = back_up(index, tmp_path / "backup.tar", left_out=Everything())
+    assert [entry.name for entry in made.entries] == [CATALOG_FILE]
 
 
 def test_what_was_private_comes_back_private(tmp_path: Path) -> None:

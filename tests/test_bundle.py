@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,8 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(root: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    def back_up(index: Path, file: Path) -> None:
+    def back_up(index: Path, file: Path, left_out: Container[str]) -> None:
+        assert "conversations.sqlite" in left_out
         file.write_bytes(b"a backup of " + str(index.name).encode())
 
     monkeypatch.setattr(bundle, "back_up", back_up)
