@@ -24,7 +24,11 @@ MANIFEST = "manifest.json"
 # -P: what lies where the command is called from is not imported.
 LAUNCHER = """\
 #!/bin/sh
-HF_HUB_CACHE={hub} HF_HUB_OFFLINE=1 exec {python} -P -m rag.cli "$@"
+[ -n "$FOOTNOTE_CONFIG" ] || FOOTNOTE_CONFIG={settings}
+HF_HUB_CACHE={hub}
+HF_HUB_OFFLINE=1
+export FOOTNOTE_CONFIG HF_HUB_CACHE HF_HUB_OFFLINE
+exec {python} -P -m rag.cli "$@"
 """
 
 
@@ -99,7 +103,8 @@ def install(target: Path) -> None:
     packages = target / ".venv" / "lib" / f"python{python_version()}" / "site-packages"
     (packages / "footnote.pth").write_text(f"{target}\n", "utf-8")
     launcher = target / ".venv" / "bin" / "footnote"
-    quoted = {"python": python, "hub": target / "hub"}
+    file = target / "footnote.toml"
+    quoted = {"python": python, "hub": target / "hub", "settings": file}
     lines = LAUNCHER.format_map({name: shlex.quote(str(path)) for name, path in quoted.items()})
     launcher.write_text(lines, "utf-8")
     launcher.chmod(0o755)
@@ -108,7 +113,7 @@ def install(target: Path) -> None:
             shutil.copytree(BUNDLE / name, target / place)
     folders = {"index": target / "index", "cache": target / "cache"}
     settings = "".join(f"{name} = {as_toml(str(path))}\n" for name, path in folders.items())
-    (target / "footnote.toml").write_text(settings, "utf-8")
+    file.write_text(settings, "utf-8")
     if (BUNDLE / "index.tar").exists():
         restoring = [str(launcher), "restore", str(BUNDLE / "index.tar")]
         subprocess.run(restoring, check=True, cwd=target)

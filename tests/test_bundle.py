@@ -141,8 +141,29 @@ def run(target: Path, *arguments: str) -> Any:
     )  # fmt: skip
 
 
-def test_what_was_bundled_installs_without_a_network(make: Make, tmp_path: Path) -> None:
-    target = make(index=tmp_path / "library")
+def check_hub_model(home: Path) -> None:
+    """Found from any folder; in another process, as the hub's library reads its variables once."""
+    (home / "rag" / "cli.py").write_text(
+        "import os, sys\nsys.path[:0] = sys.argv[1:]\n"
+        "from huggingface_hub import constants, snapshot_download\n"
+        "print(os.environ['FOOTNOTE_CONFIG'])\n"
+        "print(constants.HF_HUB_OFFLINE)\nprint(snapshot_download('some/encoder'))\n"
+    )
+    done = subprocess.run(
+        [home / ".venv" / "bin" / "footnote", *filter(None, sys.path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    settings, is_offline, found = done.stdout.splitlines()
+    assert (settings, is_offline) == (str(home / "footnote.toml"), "True")
+    assert Path(found).is_relative_to(home)
+    assert (Path(found) / "model.safetensors").read_text() == "weights"
+
+
+def test_what_was_bundled_installs_without_a_network(
+    make: Make, snapshot: Path, tmp_path: Path
+) -> None:
+    target = make(index=tmp_path / "library", snapshots=[snapshot])
+    shutil.rmtree(snapshot.parent.parent)
     home = tmp_path / "deep 深い𠀀" / ("long" * 40) / "foot'note"
     done = run(target, str(home))
     assert done.returncode == 0, done.stderr
@@ -151,30 +172,9 @@ def test_what_was_bundled_installs_without_a_network(make: Make, tmp_path: Path)
     settings = tomllib.loads((home / "footnote.toml").read_text("utf-8"))
     assert settings == {"index": f"{home}/index", "cache": f"{home}/cache"}
     assert not (home / "rag" / "__pycache__" / "x.pyc").exists()
+    check_hub_model(home)
     again = run(target, str(home))
     assert again.returncode != 0 and "not empty" in again.stderr
-
-
-def test_a_model_of_a_hub_is_found_where_no_hub_is(
-    make: Make, snapshot: Path, tmp_path: Path
-) -> None:
-    """Asked for in a process of its own, since the hub's library reads its variables once."""
-    target = make(snapshots=[snapshot])
-    shutil.rmtree(snapshot.parent.parent)
-    home = tmp_path / "home"
-    assert run(target, str(home)).returncode == 0
-    (home / "rag" / "cli.py").write_text(
-        "import sys\nsys.path[:0] = sys.argv[1:]\n"
-        "from huggingface_hub import constants, snapshot_download\n"
-        "print(constants.HF_HUB_OFFLINE, snapshot_download('some/encoder'))\n"
-    )
-    done = subprocess.run(
-        [home / ".venv" / "bin" / "footnote", *filter(None, sys.path)],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    is_offline, found = done.stdout.split()
-    assert is_offline == "True" and Path(found).is_relative_to(home)
-    assert (Path(found) / "model.safetensors").read_text() == "weights"
 
 
 def test_what_is_packed_are_the_models_that_are_set(
