@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ import pytest
 import yaml
 
 from rag import cli
-from rag.config import CONFIG_VARIABLE, PREFIX, Settings
+from rag.accounts import Accounts
+from rag.config import CONFIG_VARIABLE, PREFIX, Settings, load_settings
+from rag.errors import SettingError
+from rag.people import open_people
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -66,6 +70,25 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
     assert named and named <= SETTINGS
 
 
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_lets_nobody_in_unknown(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own settings, with folders that are here: it refuses until there is an account."""
+    said = " ".join(text for kind, text in instructions(name) if kind == "ENV")
+    given = dict(re.findall(r"\b(FOOTNOTE_[A-Z_]+)=(\S+)", said))
+    assert Path(given["FOOTNOTE_ACCOUNTS"]).is_relative_to(given["FOOTNOTE_INDEX"])
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value.replace("/", f"{tmp_path}/", 1))
+    command = yaml.safe_load(instructions(name)[-1][1])
+    settings = load_settings(host=command[command.index("--host") + 1])
+    with pytest.raises(SettingError, match="users add"):
+        open_people(settings, lambda _: None)
+    with closing(Accounts(settings.accounts)) as accounts:
+        accounts.add("anna", "a long password", [], admin=True)
+    open_people(settings, lambda _: None).close()
+
+
 def test_the_composition_publishes_loopback_alone() -> None:
     services = compose()["services"]
     assert set(services) == {"footnote", "vllm", "redis", "prometheus", "grafana"}
@@ -91,7 +114,7 @@ def test_the_composition_mounts_what_is_there() -> None:
 
 def test_what_is_scraped_and_shown_is_a_service() -> None:
     services = compose()["services"]
-    scraped = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text("utf-8"))
+    scraped = yaml.safe_load((DEPLOY / "prometheus.compose.yml").read_text("utf-8"))
     for job in scraped["scrape_configs"]:
         for config in job["static_configs"]:
             assert {target.split(":")[0] for target in config["targets"]} <= set(services)
