@@ -33,9 +33,11 @@ def backup(
     """
     from rag.backup import as_json as told
     from rag.backup import back_up, verify_backup
+    from rag.recording import CACHE_FILE
 
     settings = open_settings(index)
-    manifest = verify_backup(file) if check else back_up(settings.index, file)
+    left_out = (CACHE_FILE,)  # answers are written anew
+    manifest = verify_backup(file) if check else back_up(settings.index, file, left_out)
     if not check:
         verify_backup(file)
     if as_json:
@@ -46,6 +48,25 @@ def backup(
             f"{'Sound' if check else 'Backed up and checked'}: {file} ({size}), "
             f"{manifest.documents} documents, {manifest.chunks} passages, of {manifest.created}."
         )
+    if not check:
+        for path in _elsewhere(settings):
+            output.say(f"Not in it, since it does not lie in the index: {path}")
+
+
+def _elsewhere(settings: Settings) -> list[Path]:
+    """What of people and their questions is kept outside the index's folder."""
+    from rag.people import HISTORY_FILE
+    from rag.recording import audit_folder
+
+    kept = [settings.accounts, audit_folder(settings)]
+    if settings.history not in ("auto", "none"):
+        kept.append(Path(settings.history).expanduser() / HISTORY_FILE)
+    index = settings.index.resolve()
+    return [
+        path
+        for path in kept
+        if path is not None and path.exists() and not path.resolve().is_relative_to(index)
+    ]
 
 
 def restore(file: FileArgument, index: IndexOption = None) -> None:

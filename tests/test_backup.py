@@ -275,6 +275,15 @@ def test_the_commands_bring_an_index_back(
     assert run(monkeypatch, "backup", "library.tar", "--json") == 0
     assert json.loads(capsys.readouterr().out)["documents"] == 1
     assert run(monkeypatch, "backup", "library.tar", "--check") == 0
+    monkeypatch.setenv("FOOTNOTE_ACCOUNTS", "people.sqlite")
+    Path("people.sqlite").write_text("names")
+    capsys.readouterr()
+    assert run(monkeypatch, "backup", "library.tar") == 0
+    assert "people.sqlite" in capsys.readouterr().err
+    monkeypatch.setenv("FOOTNOTE_ACCOUNTS", ".footnote/people.sqlite")
+    Path("people.sqlite").rename(".footnote/people.sqlite")
+    assert run(monkeypatch, "backup", "library.tar") == 0
+    assert "people.sqlite" not in capsys.readouterr().err
     assert run(monkeypatch, "restore", "library.tar", "--index", "other") == 0
     assert "Sound" in capsys.readouterr().err
     assert run(monkeypatch, "search", "blue pump", "--index", "other", "--json") == 0
