@@ -118,9 +118,10 @@ def test_a_schema_is_kept_to(generator: OpenAIGenerator) -> None:
 
 
 def test_words_are_weighed(generator: OpenAIGenerator) -> None:
-    asked = [Message("user", "Is the sky ever blue? Reply only yes or no.")]
-    yes, no = generator.weigh(asked, ["Yes", "No"])
-    assert no < yes <= 0.0
+    asked = [Message("user", "Reply with this one word and nothing else: blue")]
+    written = "".join(generator.generate(asked, max_tokens=1))
+    first, blue, red = generator.weigh(asked, [written, "blue", "red"])
+    assert red < blue <= first <= 0.0  # it writes what is the most likely
 
 
 def test_leaving_an_answer_frees_the_server(generator: OpenAIGenerator, server: str) -> None:
