@@ -32,6 +32,10 @@ def _default_accounts() -> Path:
     return folder / "footnote" / "accounts.sqlite"
 
 
+def _default_api_keys() -> Path:
+    return _default_accounts().with_name("api-keys.sqlite")
+
+
 def _auto_is_none(value: Any) -> Any:
     return None if value == "auto" else value
 
@@ -207,10 +211,11 @@ class Settings(BaseSettings):
         {}, description="folders by name, as tables [collections.NAME] with folders and index"
     )
 
-    sign_in: Literal["none", "password", "header"] = Field(
+    sign_in: Literal["none", "password", "header", "key"] = Field(
         "none",
         description="none: whoever reaches the page, which only this machine does; password: the "
-        "people of `footnote users`; header: whom a proxy in front names",
+        "people of `footnote users`; header: whom a proxy in front names; key: programs alone, "
+        "with an API key or a JWT, which also count beside the others",
     )
     accounts: Folder = Field(
         default_factory=_default_accounts, description="the file of names and password hashes"
@@ -230,6 +235,34 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description="how browsers reach the page behind a proxy: https://docs.example.com"
     )
+    api_keys: Folder = Field(
+        default_factory=_default_api_keys, description="the file of the keys' digests"
+    )
+    jwt_keys: str = Field(
+        "", description="the public keys (JWKS) of who signs tokens: a file or https address"
+    )
+    jwt_issuer: str = Field("", description="who signs tokens, as they say in `iss`")
+    jwt_audience: str = Field("", description="what tokens for Footnote say in `aud`")
+    jwt_name_claim: str = Field("sub", min_length=1, description="what names the caller")
+    jwt_groups_claim: str = Field(
+        "groups", min_length=1, description="what names their groups; admin_group is of these, too"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="pages of other sites whose scripts may use the API with a key; none: none"
+    )
+    requests_per_minute: int = Field(
+        300, ge=0, description="of each API caller; 0: as many as they like"
+    )
+    address_requests_per_minute: int = Field(
+        600, ge=0, description="of API callers at one address, before it is known who; 0: no limit"
+    )
+    tokens_per_day: int = Field(
+        0, ge=0, description="of the model, for each API caller; 0: no limit"
+    )
+    max_answers: int = Field(
+        64, ge=0, description="API answers under way at once; more get 429; 0: no limit"
+    )
+    max_request_kb: int = Field(2000, ge=16, description="of an API request, uploads aside")
     allow_anonymous: bool = Field(
         False, description="let anyone in who reaches the page, without sign-in and history"
     )

@@ -17,9 +17,11 @@ ROOT_MODULES = {
     "rag.cli_backup",
     "rag.cli_bundle",
     "rag.cli_options",
+    "rag.cli_keys",
     "rag.cli_making",
     "rag.cli_mcp",
     "rag.cli_questions",
+    "rag.cli_serving",
     "rag.cli_tune",
     "rag.cli_users",
     "rag.collection",
@@ -37,6 +39,7 @@ ROOT_MODULES = {
     "rag.service",
     "rag.service_sync",
     "rag.web",
+    "rag.web_api",
 }
 MAY_IMPORT_INGEST = {
     "app", "rag.cli", "rag.documents", "rag.evaluation.indexing", "rag.service",
@@ -48,6 +51,7 @@ HEAVY = {
     "striprtf", "tantivy", "torch", "transformers", "vllm",
     "ir_measures",
     "jsonschema",
+    "jwt",
     "mcp",
     "rapidfuzz",
 }  # fmt: skip
