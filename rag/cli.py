@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +16,13 @@ from rag import (
     cli_eval_answers,
     cli_mcp,
     cli_questions,
+    cli_serving,
     cli_stats,
     cli_tune,
 )
 from rag import cli_output as output
 from rag.cli_eval import eval_app
+from rag.cli_keys import keys_app
 from rag.cli_models import models_app
 from rag.cli_options import (
     EXIT_ERROR,
@@ -55,6 +56,7 @@ app.add_typer(eval_app, name="eval")
 cli_eval_answers.register(eval_app)
 cli_tune.register(app, eval_app)
 app.add_typer(users_app, name="users")
+app.add_typer(keys_app, name="keys")
 
 Folders = Annotated[list[Path] | None, typer.Argument(help="Folders or files.", show_default=False)]
 
@@ -206,80 +208,7 @@ cli_questions.register(app)
 cli_mcp.register(app)
 cli_backup.register(app)
 cli_bundle.register(app)
-
-
-@app.command()
-def chat(
-    docs: Annotated[
-        Path | None, typer.Option("--docs", help="A folder to index and follow.")
-    ] = None,
-    collection: CollectionOption = None,
-    index: IndexOption = None,
-    host: Annotated[str | None, typer.Option(help="Where to listen (127.0.0.1).")] = None,
-    port: Annotated[int | None, typer.Option(help="0 takes any free port (8000).")] = None,
-    follow: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the folder.")] = True,
-    anonymous: Annotated[
-        bool,
-        typer.Option("--allow-anonymous", help="Let anyone in who reaches the page."),
-    ] = False,
-) -> None:
-    """Serve the chat page, and keep the index up to date meanwhile.
-
-    With --docs and no --index the index is `.footnote`, or `.footnote-NAME` where that one
-    already holds another folder, so that one folder's answers never come from another.
-
-    Example: footnote chat --docs ~/papers
-    """
-    from rag import serve
-    from rag.documents import index_for
-    from rag.people import open_people
-    from rag.service import Service
-    from rag.web_guard import LOOPBACK_HOSTS
-
-    given = open_settings(index, host=host, port=port, allow_anonymous=anonymous or None)
-    chosen = _chosen_for_chat(given, collection)
-    settings = chosen.settings
-    if docs is not None and index is None and not collection:
-        settings = settings.model_copy(update={"index": index_for(docs, settings)})
-    people = open_people(settings, output.say)
-    with closing(people), serve.bind(settings.host, settings.port) as bound:
-        output.say(f"Index: {settings.index}")
-        roots = [*([docs] if docs else ()), *chosen.folders]
-        service = Service(settings, output.say, roots=roots, is_watching=follow, where=chosen.where)
-        service.start()  # the models load while the page is put together
-        try:
-            from rag.web import create_app
-
-            hosts = LOOPBACK_HOSTS if serve.is_loopback(settings.host) else ()
-            web_app = create_app(service, allowed_hosts=hosts, people=people)
-            url = serve.url_of(bound)
-
-            def announce() -> None:
-                output.say(f"Footnote is at {url} ({service.state()})")
-                threading.Thread(target=_say_when_ready, args=(service,), daemon=True).start()
-
-            with suppress(KeyboardInterrupt):
-                serve.serve(web_app, bound, settings.log_level, announce)
-        finally:
-            service.close()
-
-
-def _chosen_for_chat(settings: Settings, names: list[str] | None) -> Any:
-    from rag.collection import chosen
-
-    several = chosen(settings, names or ())
-    if len(several) > 1:
-        raise FootnoteError(
-            "The page answers from one index at a time, but these collections have "
-            f"{len(several)}. Choose those of one, or ask them with: footnote ask --collection"
-        )
-    return several[0]
-
-
-def _say_when_ready(service: Any) -> None:
-    with suppress(FootnoteError):  # which the service has said itself
-        service.wait()
-        output.say("Ready for questions.")
+cli_serving.register(app)
 
 
 # Looking after it

@@ -10,11 +10,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from rag.config_tables import AccessSettings, AutoInt, CollectionSettings, Folder
 from rag.errors import SettingError
 
 PREFIX = "FOOTNOTE_"
@@ -32,45 +33,8 @@ def _default_accounts() -> Path:
     return folder / "footnote" / "accounts.sqlite"
 
 
-def _auto_is_none(value: Any) -> Any:
-    return None if value == "auto" else value
-
-
-def _expand_home(value: Any) -> Any:
-    return Path(value).expanduser() if isinstance(value, str | Path) and str(value) else value
-
-
-Folder = Annotated[Path, BeforeValidator(_expand_home)]
-AutoInt = Annotated[int | None, BeforeValidator(_auto_is_none)]
-
-
-class CollectionSettings(BaseModel):
-    """A table `[collections.NAME]`: folders with an index of their own, or a part of the usual one.
-
-    `globs`, `types` and `languages` narrow it as they narrow a search.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    folders: tuple[Folder, ...] = ()
-    index: Folder | None = None
-    globs: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-
-class AccessSettings(BaseModel):
-    """A table `[access.NAME]`: files, and the groups that may read them; nobody else but admins.
-
-    The files are those of folders, names and collections. A group `user:NAME` is one person.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    groups: tuple[str, ...] = ()
-    folders: tuple[Folder, ...] = ()
-    globs: tuple[str, ...] = ()
-    collections: tuple[str, ...] = ()
+def _default_api_keys() -> Path:
+    return _default_accounts().with_name("api-keys.sqlite")
 
 
 class Settings(BaseSettings):
@@ -237,10 +201,11 @@ class Settings(BaseSettings):
         {}, description="folders by name, as tables [collections.NAME] with folders and index"
     )
 
-    sign_in: Literal["none", "password", "header"] = Field(
+    sign_in: Literal["none", "password", "header", "key"] = Field(
         "none",
         description="none: whoever reaches the page, which only this machine does; password: the "
-        "people of `footnote users`; header: whom a proxy in front names",
+        "people of `footnote users`; header: whom a proxy in front names; key: programs alone, "
+        "with an API key or a JWT, which also count beside the others",
     )
     accounts: Folder = Field(
         default_factory=_default_accounts, description="the file of names and password hashes"
@@ -260,6 +225,34 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description="how browsers reach the page behind a proxy: https://docs.example.com"
     )
+    api_keys: Folder = Field(
+        default_factory=_default_api_keys, description="the file of the keys' digests"
+    )
+    jwt_keys: str = Field(
+        "", description="the public keys (JWKS) of who signs tokens: a file or https address"
+    )
+    jwt_issuer: str = Field("", description="who signs tokens, as they say in `iss`")
+    jwt_audience: str = Field("", description="what tokens for Footnote say in `aud`")
+    jwt_name_claim: str = Field("sub", min_length=1, description="what names the caller")
+    jwt_groups_claim: str = Field(
+        "groups", min_length=1, description="what names their groups; admin_group is of these, too"
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="pages of other sites whose scripts may use the API with a key; none: none"
+    )
+    requests_per_minute: int = Field(
+        300, ge=0, description="of each API caller; 0: as many as they like"
+    )
+    address_requests_per_minute: int = Field(
+        600, ge=0, description="of API callers at one address, before it is known who; 0: no limit"
+    )
+    tokens_per_day: int = Field(
+        0, ge=0, description="of the model, for each API caller; 0: no limit"
+    )
+    max_answers: int = Field(
+        64, ge=0, description="API answers under way at once; more get 429; 0: no limit"
+    )
+    max_request_kb: int = Field(2000, ge=16, description="of an API request, uploads aside")
     allow_anonymous: bool = Field(
         False, description="let anyone in who reaches the page, without sign-in and history"
     )

@@ -47,6 +47,18 @@ class Fixed:
         return self._caller if name == self._caller.name else None
 
 
+class Nobody:
+    """Nobody comes in by their word alone."""
+
+    signs_in: Accounts | None = None
+
+    def of(self, connection: HTTPConnection) -> Caller | None:
+        return None
+
+    def named(self, name: str) -> Caller | None:
+        return None
+
+
 class ByPassword:
     """Who has signed in with a password, by the session's cookie."""
 

@@ -9,11 +9,15 @@ from urllib.parse import urlsplit
 
 from rag.access import ANONYMOUS, LOCAL, Access, Rule
 from rag.accounts import Accounts
+from rag.api_keys import ApiKeys
+from rag.bearer import ByBearer
 from rag.chat.store import Store
-from rag.config import AccessSettings, Settings
+from rag.config import Settings
+from rag.config_tables import AccessSettings
 from rag.disk import may_write
 from rag.errors import FootnoteError, SettingError
-from rag.identity import ByHeader, ByPassword, Fixed, Identity, Proxies
+from rag.identity import ByHeader, ByPassword, Fixed, Identity, Nobody, Proxies
+from rag.json_web_tokens import TokenCheck
 from rag.serve import is_loopback
 from rag.where import Where
 
@@ -30,10 +34,13 @@ class People:
     store: Store | None
     origins: tuple[str, ...] = ()
     is_anonymous: bool = False  # anyone may come in, and nobody has a name
+    keys: ApiKeys | None = None
 
     def close(self) -> None:
         if self.identity.signs_in is not None:
             self.identity.signs_in.close()
+        if self.keys is not None:
+            self.keys.close()
         if self.store is not None:
             self.store.close()
 
@@ -45,10 +52,24 @@ def open_people(settings: Settings, say: Callable[[str], None]) -> People:
     check_exposure(settings, next((host for host in hosts if not is_loopback(host)), ""))
     access = open_access(settings)
     proxies = Proxies(settings.trusted_proxies)
-    identity = _identity(settings, proxies)
+    keys, tokens = ApiKeys(settings.api_keys), _token_check(settings)
+    identity = ByBearer(_identity(settings, proxies), keys, tokens)
     store = _open_store(settings, say)
     say(_told(settings, store))
-    return People(identity, access, proxies, store, origins, _lets_anyone_in(settings))
+    return People(identity, access, proxies, store, origins, _lets_anyone_in(settings), keys)
+
+
+def _token_check(settings: Settings) -> TokenCheck | None:
+    if not settings.jwt_keys:
+        return None
+    return TokenCheck(
+        settings.jwt_keys,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        name_claim=settings.jwt_name_claim,
+        groups_claim=settings.jwt_groups_claim,
+        admin_group=settings.admin_group,
+    )
 
 
 def _open_store(settings: Settings, say: Callable[[str], None]) -> Store | None:
@@ -132,6 +153,8 @@ def _identity(settings: Settings, proxies: Proxies) -> Identity:
         return ByHeader(
             proxies, settings.sign_in_header, settings.groups_header, settings.admin_group
         )
+    if settings.sign_in == "key":
+        return Nobody()
     return Fixed(ANONYMOUS if _lets_anyone_in(settings) else LOCAL)
 
 
@@ -144,6 +167,7 @@ def _told(settings: Settings, store: Store | None) -> str:
     who = {
         "password": "People sign in with a password.",
         "header": f"A proxy names people in {settings.sign_in_header}.",
+        "key": "Programs show an API key; nobody signs in.",
         "none": "Only this machine reaches the page; nobody has to sign in.",
     }[settings.sign_in]
     if _lets_anyone_in(settings):

@@ -11,6 +11,7 @@ from ingest.sync import remembered_roots
 from rag import generations, parts
 from rag.config import Settings, load_settings
 from rag.conversation_files import Conversations
+from rag.encoder import Encoder
 from rag.errors import FootnoteError
 from rag.generate import Generator
 from rag.library import Library
@@ -95,6 +96,13 @@ class Service(DocumentKeeping):
                 self._serve(self._open_reader())
             indexes.catch_up()
         return self._footnote
+
+    @property
+    def encoder(self) -> Encoder:
+        """What makes the index's vectors; waits until all is ready, as `footnote` does."""
+        self.wait()
+        assert self._encoder is not None
+        return self._encoder
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until ready; False if it was not in time. Raises what went wrong instead."""

@@ -13,12 +13,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag.access import Caller, current_caller
 from rag.accounts import SESSION_DAYS, Accounts, fold
+from rag.api.failure import ApiError, failure_response
 from rag.identity import SESSION_COOKIE, Identity, Proxies
 from rag.throttle import Throttle
 
 # What the page needs to show the form. Its own routes (`/`, `/thread/...`) all give the same shell.
 OPEN_PATHS = frozenset(
-    {"/", "/login", "/auth/config", "/favicon", "/logo", "/health", "/project/translations"}
+    {
+        *("/", "/login", "/auth/config", "/favicon", "/logo", "/project/translations"),
+        *("/health", "/healthz"),
+    }
 )
 OPEN_FOLDERS = ("/assets/", "/public/", "/thread/")
 PAGE_COOKIE = "access_token"  # the chat page's own; only what the door puts there counts
@@ -90,7 +94,8 @@ def _refuse(connection: HTTPConnection) -> ASGIApp:
     is_page = "text/html" in connection.headers.get("accept", "")
     if is_page and connection.scope["method"] in ("GET", "HEAD"):
         return RedirectResponse("/login", 303)
-    return JSONResponse({"detail": "Sign in first."}, 401)
+    error = ApiError(401, "Sign in first, or show an API key that counts.", "sign_in")
+    return failure_response(connection.scope["path"], error)
 
 
 async def _close(scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from rag import viewer_html
 from rag.access import ReadableCatalog
+from rag.api.schemas import FAILURES
 from rag.catalog import Catalog
 from rag.file_kinds import KINDS
 from rag.pdf_pages import page_png
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 THEMES = ("light", "dark")
 WINDOW_CHARACTERS = 6000  # of a long text, on either side of the quote
 PICTURE_SCALE = 2.0  # pixels a point: sharp at 1,190 pixels for A4
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 FILE_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; img-src 'self'"
 
 
@@ -35,9 +38,9 @@ def viewer_router(catalog: Catalog | ReadableCatalog, passwords: tuple[str, ...]
 
     `passwords` are tried on locked PDFs, whose text is in the index because one of them fits.
     """
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(tags=["documents"], responses=FAILURES)
 
-    @router.get("/view/{document_id:int}")
+    @router.get("/view/{document_id:int}", response_class=HTMLResponse)
     def view(
         request: Request,
         document_id: int,
@@ -60,11 +63,11 @@ def viewer_router(catalog: Catalog | ReadableCatalog, passwords: tuple[str, ...]
         view = View(language, theme, title, path, _place(opened, language), notes, zoom)
         return _page(render(opened, view, page=page, whole=whole))
 
-    @router.get(UNSOURCED_PATH)
+    @router.get(UNSOURCED_PATH, include_in_schema=False)
     def unsourced(request: Request, theme: str = "") -> Response:
         return message("unsourced", reader_language(request), theme if theme in THEMES else "")
 
-    @router.get("/view/{document_id:int}/page/{page:int}.png")
+    @router.get("/view/{document_id:int}/page/{page:int}.png", responses=PICTURE)
     def picture(document_id: int, page: int) -> Response:
         try:
             opened = open_span(catalog, document_id, 0, 0)

@@ -15,8 +15,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from rag import web_chainlit
+from rag import web_api, web_chainlit
 from rag.access import ANONYMOUS, EVERYONE_READS, LOCAL, Caller, ReadableCatalog, current_caller
+from rag.api.limits import Limits
 from rag.ask_options import USUAL, AskOptions
 from rag.catalog import Catalog
 from rag.chat.routes import conversations_router
@@ -148,10 +149,11 @@ def create_app(
     folder = _prepare_folder(people) if chat else None
     kept = _let_in(people, service) if chat and people else None
     app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
-    add_routes(app, service, people)
+    limits = web_api.limits_of(service.settings)
+    add_routes(app, service, people, limits)
     policy = web_chainlit.mount(app) if chat else BARE_POLICY
     token = web_chainlit.token_of if chat and people and not people.is_anonymous else None
-    _add_guards(app, people, allowed_hosts, policy, token)
+    _add_guards(app, service.settings, people, limits, allowed_hosts, policy, token)
     return app
 
 
@@ -176,23 +178,35 @@ def _let_in(people: People, service: Service) -> Any:
 
 def _add_guards(
     app: FastAPI,
+    settings: Settings,
     people: People | None,
+    limits: Limits,
     allowed_hosts: Iterable[str],
     policy: str,
     token: Token | None,
 ) -> None:
-    """The Guard stands before the door, and the door before everything else."""
+    """The Guard stands before the door, and the door before everything else: last comes first."""
+    web_api.add_caller_limit(app, limits)
     if people is not None:
         app.add_middleware(Door, identity=people.identity, token=token)
-    origins = people.origins if people else ()
-    app.add_middleware(Guard, allowed_hosts=allowed_hosts, policy=policy, allowed_origins=origins)
+    web_api.add_intake(app, limits, settings, people)
+    app.add_middleware(
+        Guard,
+        allowed_hosts=allowed_hosts,
+        policy=policy,
+        allowed_origins=people.origins if people else (),
+        cors_origins=web_api.foreign_origins(settings),
+    )
+    web_api.add_cors(app, settings)
 
 
-def add_routes(app: FastAPI, service: Service, people: People | None = None) -> None:
+def add_routes(app: FastAPI, service: Service, people: People | None, limits: Limits) -> None:
     """The routes that do not need Chainlit."""
 
-    @app.get("/health")
+    @app.get("/health", include_in_schema=False)
     def health() -> dict[str, object]:
+        if people is not None and current_caller.get() is None:
+            return {"status": "ok"}
         state = {"state": service.state(), "indexing": service.indexing}
         return {"status": "ok", **state, **service.catalog.counts()}
 
@@ -207,7 +221,13 @@ def add_routes(app: FastAPI, service: Service, people: People | None = None) -> 
     asked = partial(_asker_in, people)
     app.include_router(library_router(service.library, service.conversations, asked))
 
-    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
+    web_api.put_api(app, service, people, asked, limits)
+
+    @app.api_route(
+        "/api/{path:path}",
+        methods=["GET", "POST", "PUT", "DELETE", "PATCH"],
+        include_in_schema=False,
+    )
     def no_such_api(path: str) -> JSONResponse:
         return JSONResponse({"detail": f"There is no /api/{path}."}, 404)
 
@@ -245,11 +265,13 @@ def open_in_chainlit() -> None:
     set_service(service, people)
     kept = _let_in(people, service)
     ours = FastAPI(openapi_url=None)
-    add_routes(ours, service, people)
+    limits = web_api.limits_of(service.settings)
+    add_routes(ours, service, people, limits)
     chainlit.server.app.router.routes[:0] = ours.router.routes  # before its catch-all
     policy = web_chainlit.keep_page_inside()
     token = None if people.is_anonymous else web_chainlit.token_of
-    _add_guards(chainlit.server.app, people, LOOPBACK_HOSTS, policy, token)
+    settings, app = service.settings, chainlit.server.app
+    _add_guards(app, settings, people, limits, LOOPBACK_HOSTS, policy, token)
 
     async def start() -> None:
         await run_in_threadpool(service.start)

@@ -29,6 +29,7 @@ class Guard:
     """ASGI middleware. `allowed_hosts` are names without a port; empty lets any in.
 
     `allowed_origins` are how browsers know the page behind a proxy; their hosts are let in, too.
+    Pages of `cors_origins` may use the API with a key, and nothing else.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Guard:
         allowed_hosts: Iterable[str],
         policy: str,
         allowed_origins: Iterable[str] = (),
+        cors_origins: Iterable[str] = (),
     ) -> None:
         self.app = app
         self.allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
@@ -44,6 +46,7 @@ class Guard:
         self.allowed_origins = allowed_origins
         if self.allowed_hosts:
             self.allowed_hosts |= {host_name(urlsplit(one).netloc) for one in allowed_origins}
+        self.foreign_origins = frozenset(cors_origins)
         self.policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +70,10 @@ class Guard:
         reads = scope["type"] == "http" and scope["method"] in READING
         if not (reads and not path.startswith(SOCKET_PATH)):
             origin = headers.get("origin")
-            if origin is not None and not self._is_ours(origin.lower(), host.lower()):
+            if origin is not None and not (
+                self._is_ours(origin.lower(), host.lower())
+                or (origin.lower() in self.foreign_origins and "authorization" in headers)
+            ):
                 return 403, "Requests from another site are refused."
         if any(path == closed or path.startswith(closed + "/") for closed in CLOSED_PATHS):
             return 404, "Not found"

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from rag.api.schemas import FAILURES
 from rag.conversation_files import Coming, Conversations
 from rag.errors import FootnoteError, LibraryError, SearchError
 from rag.library import EVERYBODY, Asker, Library, shown_folder
@@ -25,6 +26,8 @@ STATUS = {
 }  # fmt: skip
 NARROWING_FIELDS = frozenset({"folders", "globs", "types", "languages", "documents"})
 
+NO_CONVERSATION = "00000000-0000-4000-8000-000000000000"  # of files that programs add
+
 AskerOf = Callable[[Request], Asker]
 
 
@@ -37,7 +40,7 @@ def library_router(
     library: Library, conversations: Conversations, asker_of: AskerOf = everybody
 ) -> APIRouter:
     """The routes below /api that the page, and others, manage documents with."""
-    router = APIRouter(include_in_schema=False, prefix="/api")
+    router = APIRouter(prefix="/api", tags=["documents"], responses=FAILURES)
     _add_reading(router, library, asker_of)
     _add_changing(router, library, asker_of)
     _add_files(router, conversations, asker_of)
@@ -140,9 +143,13 @@ def _add_changing(router: APIRouter, library: Library, asker_of: AskerOf) -> Non
 def _add_files(router: APIRouter, conversations: Conversations, asker_of: AskerOf) -> None:
     @router.post("/documents")
     async def add(
-        request: Request, name: str, conversation: str, kept: bool = False, more: int = 0
+        request: Request, name: str, conversation: str = "", kept: bool = False, more: int = 0
     ) -> JSONResponse:
-        """The body is the file; `more` are those that follow it. One file each request."""
+        """The body is the file; `more` are those that follow it. One file each request.
+
+        Without a conversation it is kept.
+        """
+        conversation, kept = conversation or NO_CONVERSATION, kept or not conversation
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
             return JSONResponse({"detail": "Content-Length is missing.", "reason": "name"}, 411)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rag.types import StoredDocument
 from rag.where import Where
-from rag.where_match import Matcher
+from rag.where_match import Matcher, is_container
 
 
 def lets_through(
@@ -25,6 +25,10 @@ def lets_through(
     if not Matcher(where).accepts(document.document_id, document.path):
         return False
     if where.languages and not set(languages_of(document.document_id)) <= set(where.languages):
+        return False
+    if where.none_of and is_container(document.path):
+        return False  # what is in it is not looked at here
+    if any(lets_through(one, document, languages_of) for one in where.none_of):
         return False
     return not where.any_of or any(
         lets_through(one, document, languages_of) for one in where.any_of

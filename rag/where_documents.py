@@ -7,8 +7,9 @@ from typing import Protocol
 
 from rag.catalog import Catalog
 from rag.catalog_places import UNTRUSTED_MTIME
+from rag.filters import chunks_of_members
 from rag.where import Where
-from rag.where_match import Matcher
+from rag.where_match import Matcher, is_container
 
 
 class Dated(Protocol):
@@ -35,6 +36,8 @@ class DocumentFilter:
         self._matcher = Matcher(where)
         self._in_languages = catalog.documents_in(where.languages) if where.languages else None
         self._any_of = [DocumentFilter(one, catalog) for one in where.any_of]
+        self._none_of = [DocumentFilter(one, catalog) for one in where.none_of]
+        self._catalog = catalog
 
     def accepts(self, document: Dated) -> bool:
         if not self._matcher.accepts(document.document_id, document.path):
@@ -43,11 +46,24 @@ class DocumentFilter:
             return False
         if not self._is_in_time(document):
             return False
+        if any(one._touches(document) for one in self._none_of):
+            return False
         return not self._any_of or any(one.accepts(document) for one in self._any_of)
+
+    def _touches(self, document: Dated) -> bool:
+        """Whether it lets any of it through, a file in an archive too."""
+        if self.accepts(document):
+            return True
+        held = {document.document_id: document.path}
+        return is_container(document.path) and bool(
+            chunks_of_members(self._catalog, self._matcher, held)
+        )
 
     def accepts_path(self, path: str) -> bool:
         """Of a file that is no document, its path alone counts."""
         if not self._matcher.accepts(0, path):
+            return False
+        if any(one.accepts_path(path) for one in self._none_of):
             return False
         return not self._any_of or any(one.accepts_path(path) for one in self._any_of)
 

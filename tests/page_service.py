@@ -342,6 +342,9 @@ class ScriptedService:
         self.closed = True
         self.catalog.close()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.footnote.state == "ready"
+
     def state(self) -> str:
         return self.footnote.state
 

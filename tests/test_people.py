@@ -60,7 +60,7 @@ def test_people_sign_in_with_passwords(settings_of: Any, tmp_path: Path) -> None
         open_people(settings, print)
     Accounts(settings.accounts, cost=(2, 1, 1)).add("anna", "long enough", admin=False)
     people, line = told(settings)
-    assert isinstance(people.identity, ByPassword) and people.store is None
+    assert isinstance(people.identity.otherwise, ByPassword) and people.store is None
     assert "password" in line and "not kept" in line
 
 
@@ -68,7 +68,7 @@ def test_a_proxy_must_be_named(settings_of: Any) -> None:
     with pytest.raises(SettingError, match=r"trusted_proxies.*X-Forwarded-User"):
         open_people(settings_of(sign_in="header"), print)
     people, _ = told(settings_of(sign_in="header", trusted_proxies=("10.0.0.0/8",)))
-    assert isinstance(people.identity, ByHeader)
+    assert isinstance(people.identity.otherwise, ByHeader)
 
 
 def test_history_can_be_elsewhere(settings_of: Any, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ LANGUAGES = {7: ["en", "zh"]}
         (Where(any_of=(Where(types=("docx",)), Where(folders=("contracts",)))), True),
         (Where(any_of=(Where(types=("docx",)), Where(folders=("other",)))), False),
         (Where(types=("docx",), any_of=(Where(folders=("contracts",)),)), False),
+        (Where(none_of=(Where(folders=("contracts",)),)), False),
+        (Where(none_of=(Where(folders=("other",)),)), True),
     ],
 )
 def test_a_document_passes_as_a_whole_or_not(where: Where, is_in: bool) -> None:

@@ -49,7 +49,11 @@ def test_a_document_is_listed_if_its_passages_are_found(
     catalog: Catalog, first: Where, second: Where
 ) -> None:
     filters = Filters(catalog, LanguageGroups(catalog))
-    for where in (first.also(second), Where(any_of=(first, second)) if first and second else first):
+    for where in (
+        first.also(second),
+        Where(any_of=(first, second)) if first and second else first,
+        first.also(Where(none_of=(second,))),
+    ):
         ids = filters.allowed(where).ids.ids().tolist() if where else catalog.live_chunk_ids()
         found = {chunk.path for chunk in catalog.chunks_by_ids(ids).values()}
         wanted = DocumentFilter(where, catalog)
@@ -57,6 +61,8 @@ def test_a_document_is_listed_if_its_passages_are_found(
 
 
 def test_a_path_is_judged_by_itself(catalog: Catalog) -> None:
+    closed = DocumentFilter(Where(none_of=(Where(folders=("/d/x",)),)), catalog)
+    assert closed.accepts_path("/d/a.pdf") and not closed.accepts_path("/d/x/broken.pdf")
     assert DocumentFilter(Where(folders=("/d",)), catalog).accepts_path("/d/broken.pdf")
     assert not DocumentFilter(Where(folders=("/d",)), catalog).accepts_path("/e/broken.pdf")
     either = Where(any_of=(Where(folders=("/e",)), Where(outside=("/d",))))

@@ -1,0 +1,146 @@
+"""Who reaches what: every route there is, called by a stranger, by an ordinary key, by an admin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from api_service import Callers, callers
+from starlette.routing import Route
+
+# A route that is not in this table fails the test: say who may call it, and how it is called.
+OPEN = {"GET /health", "GET /healthz"}
+ADMIN = {
+    "POST /api/sync": "", "POST /api/left-out": "?path=/docs/scan.pdf",
+    "DELETE /api/left-out": "?path=/docs/scan.pdf", "GET /metrics": "",
+}  # fmt: skip
+ANY = {
+    "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{name:path}",
+    "POST /v1/embeddings", "POST /api/search", "POST /api/ask", "GET /api/collections",
+    "GET /readyz", "GET /docs", "GET /openapi.json",
+    "GET /view/{document_id:int}", "GET /view/{document_id:int}/page/{page:int}.png",
+    "GET /view/unsourced", "GET /file/{document_id:int}", "GET /api/passage/{document_id:int}",
+    "GET /api/library", "GET /api/documents", "GET /api/documents/failures", "GET /api/news",
+    "POST /api/documents", "GET /api/left-out",
+    "GET /api/conversations/{conversation}/files",
+    "DELETE /api/conversations/{conversation}/files",
+    "GET /api/conversations/{conversation}/narrowing",
+    "PUT /api/conversations/{conversation}/narrowing",
+    "GET /api/{path:path}", "POST /api/{path:path}", "PUT /api/{path:path}",
+    "DELETE /api/{path:path}", "PATCH /api/{path:path}",
+}  # fmt: skip
+OWN_FILES_OR_ADMIN = {"DELETE /api/documents/{document_id:int}"}
+FILLED = {
+    "{name:path}": "footnote", "{document_id:int}": "1", "{page:int}": "1", "{path:path}": "x",
+    "{conversation}": "11111111-1111-4111-8111-111111111111",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def who(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
+    with callers(tmp_path_factory.mktemp("access")) as made:
+        yield made
+
+
+def routes(made: Callers) -> set[str]:
+    """Method and path of each; HEAD comes with GET."""
+    found = set()
+    for route in made.app.routes:
+        assert isinstance(route, Route), f"{route} is no route: its access has to be tested too"
+        found |= {f"{method} {route.path}" for method in (route.methods or ()) if method != "HEAD"}
+    return found
+
+
+def filled(route: str) -> tuple[str, str]:
+    method, path = route.split(" ")
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    return method, path + ADMIN.get(route, "")
+
+
+def test_the_table_names_every_route(who: Callers) -> None:
+    assert routes(who) == OPEN | set(ADMIN) | ANY | OWN_FILES_OR_ADMIN
+
+
+def test_a_stranger_reaches_nothing_but_health(who: Callers) -> None:
+    client = who.client("")
+    for route in routes(who):
+        response = client.request(*filled(route))
+        assert response.status_code == (200 if route in OPEN else 401), route
+        if route not in OPEN:
+            assert response.headers["www-authenticate"] == "Bearer", route
+    assert client.get("/health").json() == client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("shown", ["fn-wrong", "fn-", "x.y.z", "", "Basic eDp5"])
+def test_a_wrong_key_is_a_stranger(who: Callers, shown: str) -> None:
+    header = shown if " " in shown else f"Bearer {shown}"
+    response = who.client("").get("/v1/models", headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.json()["error"]["type"] == "authentication_error"
+
+
+def test_an_ordinary_key_is_kept_from_what_admins_do(who: Callers) -> None:
+    client = who.client("other")
+    for route in sorted(routes(who) - OWN_FILES_OR_ADMIN):
+        status = client.request(*filled(route)).status_code
+        assert (status == 403) == (route in ADMIN), (route, status)
+        assert status != 401 and status < 500, (route, status)
+    document = who.service.catalog.documents()[0]
+    assert client.delete(f"/api/documents/{document.document_id}").status_code == 403
+
+
+def test_an_admin_reaches_all(who: Callers) -> None:
+    client = who.client("admin")
+    for route in sorted(routes(who) - OWN_FILES_OR_ADMIN):
+        assert client.request(*filled(route)).status_code not in (401, 403, 500, 503), route
+
+
+def test_a_revoked_key_counts_no_more(who: Callers) -> None:
+    key = who.keys.create("gone", admin=True)
+    headers = {"Authorization": f"Bearer {key}"}
+    client = who.client("")
+    assert client.get("/metrics", headers=headers).status_code == 200
+    who.keys.revoke("gone")
+    assert client.get("/metrics", headers=headers).status_code == 401
+
+
+def test_closed_documents_are_found_by_no_route(who: Callers) -> None:
+    documents = who.service.catalog.documents()
+    closed = [one.document_id for one in documents if "/handbook/" in one.path]
+    assert closed
+    asked = {"query": "handbook vacation security", "top_k": 100, "documents": closed}
+    other, staff = who.client("other"), who.client("staff")
+    for client, sees in ((other, False), (staff, True)):
+        hits = client.post("/api/search", json=asked).json()["hits"]
+        assert bool({hit["document"] for hit in hits} & set(closed)) == sees
+    listed = other.get("/api/documents").json()["documents"]
+    assert listed and not {one["id"] for one in listed} & set(closed)
+    assert {one["id"] for one in staff.get("/api/documents").json()["documents"]} > set(closed)
+    for document_id in closed:
+        for path in (f"/view/{document_id}", f"/file/{document_id}", f"/api/passage/{document_id}"):
+            assert other.get(path).status_code == 404
+            assert staff.get(path).status_code == 200
+
+
+def test_another_ones_file_is_neither_seen_nor_deleted(who: Callers) -> None:
+    added = who.client("staff").post("/api/documents?name=secret.txt", content=b"The pump is red.")
+    assert added.status_code == 201 and added.json()["kept"]
+    who.service.sync_now()
+    (document,) = [d for d in who.service.catalog.documents() if d.path.endswith("secret.txt")]
+    other = who.client("other")
+    assert other.delete(f"/api/documents/{document.document_id}").status_code == 404
+    assert other.get(f"/api/passage/{document.document_id}").status_code == 404
+    staff = who.client("staff")
+    assert staff.delete(f"/api/documents/{document.document_id}").json() == {"state": "deleted"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "%2e%2e/x.txt"]
+)
+def test_a_file_added_stays_in_its_folder(who: Callers, name: str) -> None:
+    response = who.client("other").post("/api/documents", params={"name": name}, content=b"x y")
+    assert response.status_code == 201
+    uploads = who.service.uploads
+    own = uploads.collection("key:other")
+    assert [p.parent for p in own.rglob(response.json()["name"])] == [own]
