@@ -135,7 +135,9 @@ def test_another_ones_file_is_neither_seen_nor_deleted(who: Callers) -> None:
     assert staff.delete(f"/api/documents/{document.document_id}").json() == {"state": "deleted"}
 
 
-@pytest.mark.parametrize("name", ["../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "%2e%2e/x.txt"])
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "%2e%2e/x.txt"]
+)
 def test_a_file_added_stays_in_its_folder(who: Callers, name: str) -> None:
     response = who.client("other").post("/api/documents", params={"name": name}, content=b"x y")
     assert response.status_code == 201
