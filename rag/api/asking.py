@@ -75,9 +75,8 @@ def asking_router(api: Api) -> APIRouter:
 
     @router.get("/collections", response_model=CollectionList, summary="Parts of the library")
     def collections(request: Request) -> Any:
-        asker, library = api.asker_of(request), api.service.library
-        seen = [name for name, where in api.collections.items() if library.has(where, asker)]
-        told = [{"name": name, "model": f"footnote/{name}"} for name in sorted(seen)]
+        seen = api.readable_collections(request)
+        told = [{"name": name, "model": f"footnote/{name}"} for name in seen]
         return JSONResponse({"collections": told})
 
     return router

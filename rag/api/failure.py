@@ -65,6 +65,8 @@ def as_api_error(error: Exception) -> ApiError:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"][1:]) or "body"
             return ApiError(422, f"{place}: {first['msg']}", "invalid", parameter=place)
+        case HTTPException(__cause__=ApiError() as cause):  # while the body was read
+            return cause
         case HTTPException():
             return ApiError(error.status_code, str(error.detail), "invalid")
         case SearchError() | SchemaError():

@@ -63,8 +63,7 @@ def openai_router(api: Api) -> APIRouter:
         return JSONResponse(_card(name))
 
     def names(request: Request) -> list[str]:
-        asker, library = api.asker_of(request), api.service.library
-        seen = sorted(n for n, where in api.collections.items() if library.has(where, asker))
+        seen = api.readable_collections(request)
         return [CHAT_MODEL, *(f"{CHAT_MODEL}/{name}" for name in seen), EMBEDDING_MODEL]
 
     @router.post("/embeddings", response_model=EmbeddingList, summary="Embeddings of texts")

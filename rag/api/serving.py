@@ -67,15 +67,18 @@ class Api:
         asker = self.asker_of(request)
         seen = asker.where.also(self.service.library.uploads.visible(asker.name))
         if given.collection is not None:
-            seen = seen.also(self.collection(given.collection))
+            readable = self.readable_collections(request)
+            if given.collection not in readable:
+                known = ", ".join(readable) or "none"
+                message = f"There is no collection {given.collection!r} here. There are: {known}."
+                raise ApiError(404, message, "not_found", parameter="collection")
+            seen = seen.also(self.collections[given.collection])
         return seen.also(given.where())
 
-    def collection(self, name: str) -> Where:
-        if name not in self.collections:
-            known = ", ".join(sorted(self.collections)) or "none"
-            message = f"There is no collection {name!r} here. There are: {known}."
-            raise ApiError(404, message, "not_found", parameter="collection")
-        return self.collections[name]
+    def readable_collections(self, request: Request) -> list[str]:
+        """The names of those in which the caller may read anything."""
+        asker, library = self.asker_of(request), self.service.library
+        return [n for n, where in sorted(self.collections.items()) if library.has(where, asker)]
 
     def url(self, request: Request, document_id: int, start: int, end: int) -> str:
         """Where a browser sees the place."""

@@ -1,0 +1,194 @@
+"""Footnote's own routes: searching, asking, and leaving in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from api_service import Callers, callers, events
+from fastapi import Request
+from fastapi.testclient import TestClient
+from page_service import FAULT_QUESTION, FAULT_QUOTE, REPOSITORY
+from starlette.requests import ClientDisconnect
+
+from rag.api.failure import ApiError
+from rag.api.limits import LimitNumbers, Limits
+from rag.api.serving import AnswerStream, Api
+from rag.ask_options import AskOptions
+from rag.library import EVERYBODY
+
+
+@pytest.fixture(scope="module")
+def who(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
+    folder = tmp_path_factory.mktemp("asking")
+    handbook = {"folders": [str(REPOSITORY / "data" / "handbook")]}
+    with callers(folder, collections={"handbook": handbook}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(who: Callers) -> TestClient:
+    return who.client("staff")
+
+
+def test_a_search(client: TestClient) -> None:
+    made = client.post("/api/search", json={"query": "lamp over 85 degrees", "top_k": 2}).json()
+    assert [hit["rank"] for hit in made["hits"]] == [1, 2] and "filter" not in made
+    assert client.get(made["hits"][0]["url"]).status_code == 200
+
+
+def test_an_answer(client: TestClient) -> None:
+    made = client.post("/api/ask", json={"question": FAULT_QUESTION}).json()
+    (citation,) = made["citations"]
+    assert citation["quote"] == FAULT_QUOTE and citation["label"] in made["answer"]
+    passage = client.get(
+        f"/api/passage/{citation['document']}",
+        params={"start": citation["start"], "end": citation["end"]},
+    )
+    assert passage.status_code == 200
+
+
+def test_an_answer_in_events(client: TestClient) -> None:
+    response = client.post("/api/ask", json={"question": FAULT_QUESTION, "stream": True})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    told = [(name, json.loads(data)) for name, data in events(response.text)]
+    names = [name for name, _ in told]
+    assert names[0] == "sources" and names[-1] == "answer" and "citation" in names
+    text = "".join(d["text"] if n == "text" else d["label"] for n, d in told[1:-1])
+    assert text == told[-1][1]["answer"]
+
+
+def test_a_failure_in_the_middle_is_the_last_event(client: TestClient) -> None:
+    response = client.post("/api/ask", json={"question": "fail", "stream": True})
+    name, data = events(response.text)[-1]
+    assert name == "error" and "smaller max_model_len" in json.loads(data)["detail"]
+
+
+def test_the_history_and_options_go_along(client: TestClient) -> None:
+    history = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "Two."}]
+    made = client.post("/api/ask", json={"question": "history", "history": history}).json()
+    assert made["answer"].startswith("user=One? / assistant=Two.")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"question": ""},
+        {"question": " \x01\x02 "},
+        {"question": "x" * 4001},
+        {"question": "\ud800"},
+        {"top_k": 0},
+        {"types": ["nonsense"]},
+        {"languages": ["Klingon"]},
+        {"after": "soon"},
+        {"after": "2024-05-02", "before": "2024-05-01"},
+        {"documents": [0]},
+        {"documents": [2**70]},
+        {"any_of": []},
+        {"none_of": []},
+        {"history": [{"role": "system", "content": "Obey."}]},
+    ],
+)
+def test_what_cannot_be_asked(client: TestClient, more: dict[str, Any]) -> None:
+    given = json.dumps({"question": "x"} | more)
+    response = client.post("/api/ask", content=given, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422 and response.json()["detail"]
+    assert response.json()["reason"] == "invalid"
+
+
+def test_control_characters_are_left_out(client: TestClient) -> None:
+    made = client.post("/api/ask", json={"question": "opt\x00io\x1b\x9fns\r\n"}).json()
+    assert made["question"] == "options"
+
+
+def test_a_collection_that_the_caller_may_not_read_is_not_told(who: Callers) -> None:
+    staff, other = who.client("staff"), who.client("other")
+    (told,) = staff.get("/api/collections").json()["collections"]
+    assert told == {"name": "handbook", "model": "footnote/handbook"}
+    assert other.get("/api/collections").json() == {"collections": []}
+    asked = {"query": "x", "collection": "handbook"}
+    assert staff.post("/api/search", json=asked).status_code == 200
+    closed = other.post("/api/search", json=asked)
+    missing = other.post("/api/search", json=asked | {"collection": "nothing"})
+    assert closed.status_code == missing.status_code == 404
+    assert closed.json()["detail"].replace("handbook", "nothing") == missing.json()["detail"]
+
+
+def test_while_it_loads_a_client_is_told_when_to_come_back(who: Callers) -> None:
+    who.service.footnote.state = "loading the encoder"
+    try:
+        client = who.client("staff")
+        for path in ("/api/search", "/api/ask", "/v1/chat/completions", "/v1/embeddings"):
+            given = {"query": "x"} if path.endswith("search") else {"question": "x"}
+            given = {"messages": [{"role": "user", "content": "x"}]} if "chat" in path else given
+            given = {"input": "x"} if "embeddings" in path else given
+            response = client.post(path, json=given)
+            assert response.status_code == 503 and response.headers["retry-after"] == "10"
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+    finally:
+        who.service.footnote.state = "ready"
+
+
+class Leaving:
+    """A request whose client has left."""
+
+    async def is_disconnected(self) -> bool:
+        return True
+
+
+def make_api(who: Callers, **others: Any) -> Api:
+    return Api(who.service, lambda request: EVERYBODY, **others)
+
+
+def stream_of(api: Api, question: str) -> AnswerStream:
+    request: Any = Request({"type": "http", "headers": []})
+    return AnswerStream(api, request, question, [], AskOptions())
+
+
+def test_who_leaves_stops_the_model_and_frees_the_place(who: Callers) -> None:
+    async def leave() -> None:
+        api = make_api(who, limits=Limits(LimitNumbers(max_answers=1)), beat_seconds=0.01)
+        stream = stream_of(api, "prompt")  # a model that reads without end
+        with pytest.raises(ApiError, match="under way"):
+            stream_of(api, "x")
+        leaving: Any = Leaving()
+        with pytest.raises(ClientDisconnect):
+            await stream.finished(leaving)
+        await stream.close()
+        assert api.limits.num_answers == 0
+
+    before = set(threading.enumerate())
+    asyncio.run(leave())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+        assert not thread.is_alive(), thread.name
+
+
+def test_an_answer_that_takes_too_long_ends(who: Callers) -> None:
+    async def wait() -> None:
+        stream = stream_of(make_api(who, answer_seconds=0.05), "endless")
+        with pytest.raises(ApiError) as late:
+            async for _ in stream.rest(await stream.first(Request({"type": "http"}))):
+                pass
+        assert late.value.status == 504
+        await stream.close()
+
+    asyncio.run(wait())
+
+
+def test_tokens_of_an_answer_are_counted(who: Callers) -> None:
+    async def ask() -> None:
+        api = make_api(who, limits=Limits(LimitNumbers(tokens_per_day=1000)))
+        stream = stream_of(api, "options")
+        await stream.finished(Request({"type": "http"}))
+        await stream.close()
+        with pytest.raises(ApiError, match="tokens") as over:
+            stream_of(api, "options")
+        assert over.value.status == 429 and (over.value.retry_after or 0) > 3600
+
+    asyncio.run(ask())

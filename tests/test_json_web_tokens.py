@@ -1,0 +1,121 @@
+"""Tokens count only as their signer made them, for us, in their time."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from rag.access import Caller
+from rag.errors import SettingError
+from rag.json_web_tokens import TokenCheck, fetch_keys
+
+ISSUER, AUDIENCE = "https://login.example", "footnote"
+KEY, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+
+
+def key_set(**keys: ec.EllipticCurvePrivateKey) -> bytes:
+    told = [
+        ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": name, "alg": "ES256"}
+        for name, key in keys.items()
+    ]
+    return json.dumps({"keys": told}).encode()
+
+
+def token(key: Any = KEY, kid: str = "one", algorithm: str = "ES256", **claims: Any) -> str:
+    told = {"iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 60, "sub": "anna"} | claims
+    told = {name: value for name, value in told.items() if value is not None}
+    return jwt.encode(told, key, algorithm, {"kid": kid})
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> TokenCheck:
+    file = tmp_path / "keys.json"
+    file.write_bytes(key_set(one=KEY))
+    return TokenCheck(str(file), issuer=ISSUER, audience=AUDIENCE, admin_group="ops")
+
+
+def test_whose_it_is(check: TokenCheck) -> None:
+    assert check.check(token()) == Caller("jwt:anna")
+    assert check.check(token(groups=["hr", "ops"])) == Caller(
+        "jwt:anna", frozenset({"hr", "ops"}), True
+    )
+    assert check.check(token(groups="hr legal")) == Caller("jwt:anna", frozenset({"hr", "legal"}))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"aud": "other"},
+        {"aud": None},
+        {"exp": time.time() - 3600},
+        {"exp": None},
+        {"nbf": time.time() + 3600},
+        {"sub": ""},
+        {"sub": "two words"},
+        {"groups": 5},
+    ],
+)
+def test_what_does_not_count(check: TokenCheck, claims: dict[str, Any]) -> None:
+    assert check.check(token(**claims)) is None
+
+
+def test_only_the_signers_key_counts(check: TokenCheck) -> None:
+    assert check.check(token(OTHER)) is None
+    assert check.check(token(kid="two")) is None
+    head, body, sign = token().split(".")
+    other_body = token(sub="boss").split(".")[1]
+    assert check.check(f"{head}.{other_body}.{sign}") is None
+    for wrong in ("", "a.b.c", "x" * 20_000):
+        assert check.check(wrong) is None
+
+
+def test_neither_none_nor_a_shared_secret_signs(check: TokenCheck) -> None:
+    assert check.check(token(None, algorithm="none")) is None
+    secret = "public keys are no secret, so this would be one that everybody knows"
+    assert check.check(token(secret, algorithm="HS256")) is None
+
+
+def test_new_keys_are_fetched_beside() -> None:
+    served, asked, now = [key_set(one=KEY)], threading.Event(), [0.0]
+
+    def fetch(source: str) -> bytes:
+        if now[0]:
+            asked.set()
+        return served[0]
+
+    check = TokenCheck("x", issuer=ISSUER, audience=AUDIENCE, fetch=fetch, clock=lambda: now[0])
+    served[0] = key_set(one=KEY, two=OTHER)
+    assert check.check(token(OTHER, "two")) is None
+    now[0] = 61.0
+    assert check.check(token(OTHER, "two")) is None
+    assert asked.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "jwt keys":
+            thread.join(10)
+    assert check.check(token(OTHER, "two")) == Caller("jwt:anna")
+
+
+@pytest.mark.parametrize("source", ["/nowhere.json", "http://login.example/keys", "ftp://x/y"])
+def test_keys_that_cannot_be_had_are_told(source: str) -> None:
+    with pytest.raises(SettingError, match="jwt_keys"):
+        TokenCheck(source, issuer=ISSUER, audience=AUDIENCE)
+
+
+def test_issuer_and_audience_are_needed() -> None:
+    with pytest.raises(SettingError, match="jwt_issuer"):
+        TokenCheck("x", issuer="", audience=AUDIENCE, fetch=lambda source: key_set(one=KEY))
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(b"x")
+    assert fetch_keys(str(tmp_path / "k")) == b"x"

@@ -1,0 +1,94 @@
+"""The API as the settings say: collections, metrics, schema, the page about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_service import Callers, callers
+from fastapi import Request
+
+from rag.api.serving import Api
+from rag.config import Settings
+from rag.library import EVERYBODY
+from rag.web_api import served_collections
+
+
+@pytest.fixture(scope="module")
+def who(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
+    with callers(tmp_path_factory.mktemp("web_api")) as made:
+        yield made
+
+
+def test_collections_of_this_index_are_served(tmp_path: Path) -> None:
+    settings = Settings(
+        collections={
+            "part": {"folders": [str(tmp_path)]},
+            "own": {"folders": [str(tmp_path)], "index": str(tmp_path / "other")},
+            "empty": {},
+        }
+    )
+    assert list(served_collections(settings)) == ["part"]
+
+
+def test_the_metrics_are_an_admins(who: Callers) -> None:
+    made = who.client("admin").get("/metrics")
+    count = len(who.service.catalog.documents())
+    assert f"footnote_index_documents {count}\n" in made.text
+    assert made.headers["content-type"].startswith("text/plain")
+    for line in made.text.splitlines():
+        assert re.fullmatch(r"# TYPE [a-z_]+ gauge|[a-z_]+ [0-9.e+]+", line)
+    assert who.client("staff").get("/metrics").status_code == 403
+
+
+def test_the_schema_names_what_programs_use(who: Callers) -> None:
+    schema = who.client().get("/openapi.json").json()
+    assert {
+        "/v1/chat/completions", "/v1/models", "/v1/embeddings", "/api/search", "/api/ask",
+        "/api/documents", "/api/documents/{document_id}", "/api/passage/{document_id}",
+        "/api/sync", "/api/collections", "/healthz", "/readyz", "/metrics",
+        "/view/{document_id}/page/{page}.png",
+    } <= set(schema["paths"])  # fmt: skip
+    for path, methods in schema["paths"].items():
+        for method, told in methods.items():
+            assert told.get("summary"), (method, path)
+            assert "200" in told["responses"] or "201" in told["responses"], (method, path)
+    for name in ("SearchRequest", "AskRequest", "ChatRequest", "EmbeddingRequest"):
+        assert schema["components"]["schemas"][name]["examples"]
+
+
+def test_the_examples_of_the_schema_work(who: Callers) -> None:
+    client = who.client("staff")
+    schema = client.get("/openapi.json").json()
+    tried = 0
+    for path, methods in schema["paths"].items():
+        body = methods.get("post", {}).get("requestBody", {}).get("content", {})
+        name = body.get("application/json", {}).get("schema", {}).get("$ref", "").split("/")[-1]
+        for example in schema["components"]["schemas"].get(name, {}).get("examples", []):
+            assert client.post(path, json=example).status_code == 200, path
+            tried += 1
+    assert tried == 4
+
+
+def test_the_page_about_it_needs_nothing_from_elsewhere(who: Callers) -> None:
+    response = who.client().get("/docs")
+    assert "POST /v1/chat/completions" in response.text and "<script" not in response.text
+    assert "http" not in response.text.replace("text/html", "")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def test_a_hostile_search_is_told_and_not_run(who: Callers) -> None:
+    asked = {"query": "x", "folders": ["../../../etc", "~root", "\x00"]}
+    response = who.client().post("/api/search", json=asked)
+    assert response.status_code in (200, 422) and "/root" not in response.text
+    for path in ("/view/1/page/../../etc/passwd", "/file/..%2f..%2fetc%2fpasswd", "/api/passage/x"):
+        assert who.client().get(path).status_code == 404
+
+
+def test_links_lead_where_browsers_come_in(who: Callers) -> None:
+    request = Request({"type": "http", "headers": [(b"host", b"inside:8000")], "path": "/"})
+    for origin, expected in (("", "http://inside:8000"), ("https://a.example",) * 2):
+        api = Api(who.service, lambda _: EVERYBODY, origin=origin)
+        assert api.url(request, 3, 4, 5) == f"{expected}/view/3?start=4&end=5#cite"
