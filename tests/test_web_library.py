@@ -135,7 +135,6 @@ def test_a_file_is_added_listed_and_deleted(client: TestClient, service: Scripte
         ("a.txt", b"x" * 1_000_001, {}, (413, "too_large")),
         ("a.txt", b"", {}, (422, "empty")),
         ("a.txt", b"x", {"conversation": "../../x"}, (422, "name")),
-        ("a.txt", b"x", {"conversation": ""}, (422, "name")),
     ],
 )
 def test_what_is_not_taken_leaves_nothing(
@@ -196,6 +195,14 @@ def test_news_are_counts_and_a_few_names(client: TestClient) -> None:
     told = client.get("/api/news", params={"after": number}).json()
     assert told["number"] == number + 1 and told["new"] == 7 and len(told["new_names"]) == 5
     assert client.get("/api/news", params={"after": told["number"]}).json()["new"] == 0
+
+
+def test_what_a_program_adds_to_no_conversation_is_kept(
+    client: TestClient, service: ScriptedService
+) -> None:
+    assert client.post("/api/documents?name=a.txt", content=b"A zebra.").status_code == 201
+    (kept,) = [path for path in service.uploads.folder.rglob("*") if path.is_file()]
+    assert service.uploads.is_kept(str(kept))
 
 
 def test_guests_see_what_they_may_read_and_change_what_is_theirs(service: ScriptedService) -> None:
