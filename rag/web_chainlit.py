@@ -31,6 +31,8 @@ _OUTSIDE = re.compile(r"\s*<(?:link|meta|script)\b[^>]*[\"'](?:https?:)?//[^>]*>
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 # Chainlit's own texts that need another wording here, by language and path.
+_ERRORS = ("auth", "login", "errors")
+_DELETE, _RENAME = (("threadHistory", "thread", "actions", one) for one in ("delete", "rename"))
 TRANSLATIONS = {
     "en-US": {
         ("chat", "input", "placeholder"): "Ask about your documents …",
@@ -39,13 +41,15 @@ TRANSLATIONS = {
         ("auth", "login", "form", "email", "label"): "Name",
         ("auth", "login", "form", "email", "placeholder"): "",
         ("auth", "login", "form", "email", "required"): "Give your name.",
-        ("auth", "login", "errors", "unauthorized"): "Name or password is not right.",
-        (
-            "auth",
-            "login",
-            "errors",
-            "too many requests",
-        ): "Too many tries. Wait a little, then try again.",
+        (*_ERRORS, "unauthorized"): "Name or password is not right.",
+        (*_ERRORS, "too many requests"): "Too many tries. Wait a little, then try again.",
+        ("threadHistory", "sidebar", "empty"): "No conversations yet",
+        (*_DELETE, "description"): "This deletes the conversation, its sources and the files that "
+        "were added to it alone. It cannot be undone.",
+        (*_RENAME, "title"): "Rename the conversation",
+        (*_RENAME, "description"): "Give it a new name",
+        (*_RENAME, "inProgress"): "Renaming …",
+        (*_RENAME, "success"): "Renamed.",
     },
     "zh-CN": {
         ("chat", "input", "placeholder"): "就您的文档提问……",
@@ -54,8 +58,14 @@ TRANSLATIONS = {
         ("auth", "login", "form", "email", "label"): "用户名",
         ("auth", "login", "form", "email", "placeholder"): "",
         ("auth", "login", "form", "email", "required"): "请输入用户名。",
-        ("auth", "login", "errors", "unauthorized"): "用户名或密码不正确。",
-        ("auth", "login", "errors", "too many requests"): "尝试次数过多，请稍后再试。",
+        (*_ERRORS, "unauthorized"): "用户名或密码不正确。",
+        (*_ERRORS, "too many requests"): "尝试次数过多，请稍后再试。",
+        ("threadHistory", "sidebar", "empty"): "还没有对话",
+        (*_DELETE, "description"): "将删除这段对话、它的来源和只属于它的文件，无法撤销。",
+        (*_RENAME, "title"): "重命名对话",
+        (*_RENAME, "description"): "请输入新名称",
+        (*_RENAME, "inProgress"): "正在重命名……",
+        (*_RENAME, "success"): "已重命名。",
     },
 }
 
