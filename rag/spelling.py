@@ -19,6 +19,7 @@ LETTERS_FOR_TWO_SLIPS = 8
 PREFIX_LETTERS = 3  # of the dictionary, what begins as the word does is compared with it
 MAX_TERMS = 20_000  # with one beginning
 MIN_KNOWN_SHARE = 0.5  # of the other words; below, the query is in another language
+ENDINGS = ("s", "es", "d", "ed")
 MAX_LONE_WORDS = 2  # in so short a query nothing need be known
 
 _WORD = re.compile(rf"(?:(?![{UNSPACED}])[^\W\d_])+")
@@ -26,9 +27,21 @@ _WORD = re.compile(rf"(?:(?![{UNSPACED}])[^\W\d_])+")
 
 def with_respellings(asked: Sequence[str], index: LexicalIndex) -> tuple[list[str], list[str]]:
     """The wordings of a question, each also as it is respelled, if it is; and notes."""
-    found = [again for text in asked if (again := respelled(text, index))]
-    texts = list(dict.fromkeys([*asked, *found]))
-    return texts, [f"searched also for: {text}" for text in found[:1]]
+    found = [(text, again) for text in asked if (again := respelled(text, index))]
+    texts = list(dict.fromkeys([*asked, *(again for _, again in found)]))
+    slips = [again for text, again in found if _has_slip(text, again)]
+    return texts, [f"searched also for: {text}" for text in slips[:1]]
+
+
+def _has_slip(text: str, again: str) -> bool:
+    """Whether more was replaced than endings: "stays" for "stay" is nothing to tell."""
+    words = zip(_WORD.findall(text.casefold()), _WORD.findall(again.casefold()), strict=True)
+    return any(one != other and not _is_inflected(one, other) for one, other in words)
+
+
+def _is_inflected(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and long[len(short) :] in ENDINGS
 
 
 def respelled(text: str, index: LexicalIndex) -> str:

@@ -56,6 +56,13 @@ def test_the_wording_asked_for_stays(index: LexicalIndex) -> None:
     assert with_respellings(["the pump"], index) == (["the pump"], [])
 
 
+def test_another_ending_is_searched_for_but_is_no_slip_to_tell(index: LexicalIndex) -> None:
+    asked, notes = with_respellings(["the elections of the pumps"], index)
+    assert asked[1:] == ["the election of the pump"] and notes == []
+    asked, notes = with_respellings(["the elections of the vulcano"], index)
+    assert notes == ["searched also for: the election of the volcano"]
+
+
 def test_a_slip_anywhere_is_undone(index: LexicalIndex) -> None:
     chance = random.Random(5)
     letters = "abcdefghijklmnopqrstuvwxyz"
