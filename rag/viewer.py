@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from rag import viewer_html
 from rag.access import ReadableCatalog
+from rag.api.failure import ApiRoute
 from rag.api.schemas import FAILURES
 from rag.catalog import Catalog
 from rag.file_kinds import KINDS
@@ -30,6 +31,10 @@ THEMES = ("light", "dark")
 WINDOW_CHARACTERS = 6000  # of a long text, on either side of the quote
 PICTURE_SCALE = 2.0  # pixels a point: sharp at 1,190 pixels for A4
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+ORIGINAL: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/pdf": {}, "application/octet-stream": {}}},
+    404: {"content": {"text/html": {}, "application/json": {}}},
+}
 FILE_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; img-src 'self'"
 
 
@@ -38,9 +43,9 @@ def viewer_router(catalog: Catalog | ReadableCatalog, passwords: tuple[str, ...]
 
     `passwords` are tried on locked PDFs, whose text is in the index because one of them fits.
     """
-    router = APIRouter(tags=["documents"], responses=FAILURES)
+    router = APIRouter(route_class=ApiRoute, tags=["documents"], responses=FAILURES)
 
-    @router.get("/view/{document_id:int}", response_class=HTMLResponse)
+    @router.get("/view/{document_id:int}", include_in_schema=False)
     def view(
         request: Request,
         document_id: int,
@@ -75,7 +80,7 @@ def viewer_router(catalog: Catalog | ReadableCatalog, passwords: tuple[str, ...]
             return no_page()
         return picture_response(opened, page, passwords)
 
-    @router.get("/file/{document_id:int}")
+    @router.get("/file/{document_id:int}", responses=ORIGINAL)
     def file(request: Request, document_id: int) -> Response:
         try:
             opened = open_span(catalog, document_id, 0, 0)

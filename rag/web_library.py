@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from rag.api.schemas import FAILURES
+from rag.api.failure import ApiRoute
+from rag.api.schemas import FAILURES, UPLOAD_FAILURES
 from rag.conversation_files import Coming, Conversations
 from rag.errors import FootnoteError, LibraryError, SearchError
 from rag.library import EVERYBODY, Asker, Library, shown_folder
@@ -40,7 +41,7 @@ def library_router(
     library: Library, conversations: Conversations, asker_of: AskerOf = everybody
 ) -> APIRouter:
     """The routes below /api that the page, and others, manage documents with."""
-    router = APIRouter(prefix="/api", tags=["documents"], responses=FAILURES)
+    router = APIRouter(prefix="/api", route_class=ApiRoute, tags=["documents"], responses=FAILURES)
     _add_reading(router, library, asker_of)
     _add_changing(router, library, asker_of)
     _add_files(router, conversations, asker_of)
@@ -107,7 +108,7 @@ def _add_reading(router: APIRouter, library: Library, asker_of: AskerOf) -> None
 
 
 def _add_changing(router: APIRouter, library: Library, asker_of: AskerOf) -> None:
-    @router.post("/sync")
+    @router.post("/sync", status_code=202)
     def sync(request: Request) -> JSONResponse:
         def begin() -> dict[str, str]:
             library.sync_now(asker_of(request))
@@ -141,15 +142,20 @@ def _add_changing(router: APIRouter, library: Library, asker_of: AskerOf) -> Non
 
 
 def _add_files(router: APIRouter, conversations: Conversations, asker_of: AskerOf) -> None:
-    @router.post("/documents")
+    @router.post("/documents", status_code=201, responses=UPLOAD_FAILURES)
     async def add(
-        request: Request, name: str, conversation: str = "", kept: bool = False, more: int = 0
+        request: Request,
+        name: str,
+        conversation: str | None = None,
+        kept: bool = False,
+        more: int = 0,
     ) -> JSONResponse:
         """The body is the file; `more` are those that follow it. One file each request.
 
         Without a conversation it is kept.
         """
-        conversation, kept = conversation or NO_CONVERSATION, kept or not conversation
+        if conversation is None:
+            conversation, kept = NO_CONVERSATION, True
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
             return JSONResponse({"detail": "Content-Length is missing.", "reason": "name"}, 411)

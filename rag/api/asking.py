@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from rag.api import results
 from rag.api.failure import ApiRoute, as_api_error, failure_json
 from rag.api.schemas import (
+    EVENTS,
     FAILURES,
     AskAnswer,
     AskOptionsBody,
@@ -63,7 +64,7 @@ def asking_router(api: Api) -> APIRouter:
         response_model=AskAnswer,
         summary="Ask the documents",
         description=EVENTS_TEXT,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses=EVENTS,
     )
     async def ask(request: Request, given: AskRequest) -> Response:
         api.check_ready()

@@ -13,6 +13,7 @@ from rag.api.asking import ask_options
 from rag.api.failure import ApiError, ApiRoute
 from rag.api.openai_answers import respond
 from rag.api.schemas import (
+    EVENTS,
     MAX_QUESTION_CHARACTERS,
     OPENAI_FAILURES,
     AskOptionsBody,
@@ -37,7 +38,12 @@ def openai_router(api: Api) -> APIRouter:
         prefix="/v1", route_class=ApiRoute, tags=["OpenAI's protocol"], responses=OPENAI_FAILURES
     )
 
-    @router.post("/chat/completions", response_model=ChatAnswer, summary="Ask the documents")
+    @router.post(
+        "/chat/completions",
+        response_model=ChatAnswer,
+        summary="Ask the documents",
+        responses=EVENTS,
+    )
     async def chat_completions(request: Request, given: ChatRequest) -> Response:
         """The last message is the question, those before it the conversation; `system` messages
         do not count. `model` is footnote, or footnote/NAME of a collection."""

@@ -327,6 +327,15 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         504: "The answer took too long.",
     }.items()
 }
+UPLOAD_FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Failure, "description": text}
+    for status, text in {
+        411: "Content-Length is missing.",
+        415: "Files of this type are not read.",
+        507: "No room is left.",
+    }.items()
+}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 OPENAI_FAILURES = {
     status: {**told, "model": OpenAIFailure} for status, told in FAILURES.items()
 }  # fmt: skip
