@@ -17,7 +17,7 @@ from rag.cli_options import EXIT_NOTHING
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "ingest", "sync", "watch", "search", "ask", "chat", "status", "verify", "doctor", "models",
-    "mcp", "backup", "restore", "bundle", "serve", "keys",
+    "mcp", "backup", "restore", "bundle", "serve",
 )  # fmt: skip
 GROUPS = ("models", "keys")  # their commands have the examples
 
