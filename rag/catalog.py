@@ -175,11 +175,14 @@ class Catalog(CatalogSentences, CatalogPlaces, CatalogListing):
     def touch_document(self, path: str, size: int, mtime_ns: int) -> None:
         """Note the new size and time of a file whose content did not change."""
         with self._writing() as connection:
-            connection.execute(
-                "UPDATE documents SET size = ?, mtime_ns = ? WHERE path = ?", (size, mtime_ns, path)
+            changed = connection.execute(
+                "UPDATE documents SET size = ?1, mtime_ns = ?2 WHERE path = ?3"
+                " AND (size <> ?1 OR mtime_ns <> ?2)",
+                (size, mtime_ns, path),
             )
-            self.set_meta(PLACES_KEY, str(self.places() + 1))
-            self._note_change()
+            if changed.rowcount:
+                self.set_meta(PLACES_KEY, str(self.places() + 1))
+                self._note_change()
 
     def delete_document(self, path: str) -> bool:
         """Delete the path's document; False if there was none."""

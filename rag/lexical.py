@@ -105,9 +105,9 @@ class LexicalIndex:
             except BaseException:
                 self._writer.rollback()
                 raise
+            self._index.reload()  # first: what is committed is found, whatever comes
             self._sequence = sequence
             self._write_sequence()
-            self._index.reload()
 
     def _open_writer(self) -> Any:
         try:

@@ -115,3 +115,12 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
         parts, "open_generator", lambda settings, say: ScriptedGenerator("The pump is blue [1].")
     )
     monkeypatch.setattr("ingest.sync.ReadingProcess", DirectReader)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks() -> Iterator[None]:
+    """What a command of another test said of who asks is over."""
+    from rag.origin import NOBODY, asking_as
+
+    with asking_as(NOBODY):
+        yield

@@ -112,6 +112,20 @@ def test_a_failed_apply_leaves_nothing(tmp_path: Path) -> None:
     index.close()
 
 
+def test_what_is_committed_is_found_though_its_number_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    index = LexicalIndex(tmp_path / "words")
+    fill(index, {1: "the pump is blue", 2: "the valve is red"})
+    monkeypatch.setattr(index, "_write_sequence", full)
+    with pytest.raises(OSError, match="No space"):
+        index.apply([], [1], 2)
+    assert [int(one) for one in index.ids()] == [2]
+
+
 def test_a_second_writer_is_refused_and_damage_is_named(tmp_path: Path) -> None:
     first, second = LexicalIndex(tmp_path), LexicalIndex(tmp_path)
     fill(first, CORPUS)

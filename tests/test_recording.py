@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,14 @@ def test_a_service_answers_from_its_cache_until_a_document_changes(
     caplog.set_level(logging.INFO)
     docs = tmp_path / "docs"
     docs.mkdir()
-    (docs / "pump.txt").write_text("The pump is blue.")
+    pump = docs / "pump.txt"
+
+    def write(text: str, written_at: int) -> None:
+        """As of long ago: what has just been written is looked at once more."""
+        pump.write_text(text)
+        os.utime(pump, (written_at, written_at))
+
+    write("The pump is blue.", 1_700_000_000)
     index = tmp_path / "index"
 
     def ask(roots: list[Path] | None, question: str = "Which colour is the pump?") -> Any:
@@ -124,7 +132,7 @@ def test_a_service_answers_from_its_cache_until_a_document_changes(
             service.close()
 
     assert [ask([docs]).cached, ask([docs]).cached, ask(None).cached] == [False, True, True]
-    (docs / "pump.txt").write_text("The pump is blue. It was green.")
+    write("The pump is blue. It was green.", 1_700_000_100)
     assert [ask([docs]).cached, ask(None).cached] == [False, True]
     assert (index / "answers.sqlite3").stat().st_mode & 0o777 == 0o600
     (log,) = (index / "audit").glob("*.jsonl")
