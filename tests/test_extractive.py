@@ -18,6 +18,12 @@ def test_the_best_sentence_is_quoted_with_its_marker() -> None:
     assert answer == "The warranty of the pump lasts two years. [1]"
 
 
+def test_what_the_question_names_to_the_letter_counts_most() -> None:
+    rows = "| E21 | fault code of the stage encoder |\n| E12 | fault code of the hot lamp |"
+    answer = extract_answer("fault code of the stage E12", [passage(rows)], WordEncoder())
+    assert answer == "| E12 | fault code of the hot lamp | [1]"
+
+
 def test_nothing_near_is_no_answer() -> None:
     assert extract_answer("Who painted the ceiling?", PASSAGES, WordEncoder()) == ""
     assert extract_answer("Who?", [], WordEncoder()) == ""

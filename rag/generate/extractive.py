@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rag.encoder import Encoder
 from rag.language import detect_language
+from rag.literals import identifiers_in, literal_pattern, normalized
 from rag.sentences import split_sentences
 from rag.types import Passage
 from rag.words import tokenize
@@ -16,6 +17,7 @@ MIN_SIMILARITY = 0.84  # e5 gives a question and an unrelated sentence about 0.7
 MIN_SHARE = 0.5  # of the question's words
 MARGIN = 0.03  # below the best; further sentences are padding
 WORDS_WEIGHT = 0.1
+IDENTIFIERS_WEIGHT = 0.15  # E12 and E21 are near in meaning, and not the same fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def extract_answer(
     sentences = encoder.encode_documents([text for _, _, text in pieces])
     similarities = sentences @ encoder.encode_queries([question])[0]
     words = set(tokenize(question))
+    identifiers = [literal_pattern(one) for one in identifiers_in(question)]
     language = detect_language(question)
     candidates = []
     for (passage, position, text), similarity in zip(pieces, similarities, strict=True):
@@ -48,7 +51,9 @@ def extract_answer(
         is_near = float(similarity) >= MIN_SIMILARITY or share >= MIN_SHARE
         if is_near and not text.endswith(("?", "？")):
             own = 0.02 if detect_language(text) == language else 0.0
-            score = float(similarity) + WORDS_WEIGHT * share + own
+            held = sum(one.search(normalized(text)) is not None for one in identifiers)
+            named = held / max(1, len(identifiers))
+            score = float(similarity) + WORDS_WEIGHT * share + IDENTIFIERS_WEIGHT * named + own
             candidates.append(_Candidate(passage.number, position, text, score))
     candidates.sort(key=lambda one: (-one.score, one.number, one.position))
     if not candidates:
