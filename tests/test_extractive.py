@@ -46,3 +46,13 @@ def test_with_the_real_encoder(encoder: Any) -> None:
     ]
     assert "保修期为两年" in extract_answer("这个水壶的保修期是多长时间？", passages, encoder)
     assert "[2]" in extract_answer("Which colours of the kettle are sold?", passages, encoder)
+
+
+@pytest.mark.model
+def test_the_row_of_the_code_that_is_asked_for_is_quoted(encoder: Any) -> None:
+    rows = (
+        "| E21 | Stage encoder lost | Call the service desk |\n"
+        "| E12 | Lamp over 85 degrees Celsius | Switch off for 20 minutes, clean the fan grille |"
+    )
+    answer = extract_answer("What does fault code E12 mean?", [passage(rows)], encoder)
+    assert answer.startswith("| E12 |") and "E21" not in answer

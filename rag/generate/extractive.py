@@ -14,6 +14,7 @@ from rag.words import tokenize
 
 MIN_LETTERS = 12  # shorter ones are headings and labels
 MIN_SIMILARITY = 0.84  # e5 gives a question and an unrelated sentence about 0.78
+NAMED_SIMILARITY = 0.03  # less is enough where what is asked for is named to the letter
 MIN_SHARE = 0.5  # of the question's words
 MARGIN = 0.03  # below the best; further sentences are padding
 WORDS_WEIGHT = 0.1
@@ -48,11 +49,12 @@ def extract_answer(
     candidates = []
     for (passage, position, text), similarity in zip(pieces, similarities, strict=True):
         share = len(words & set(tokenize(text))) / max(1, len(words))
-        is_near = float(similarity) >= MIN_SIMILARITY or share >= MIN_SHARE
+        held = sum(one.search(normalized(text)) is not None for one in identifiers)
+        named = held / max(1, len(identifiers))
+        least = MIN_SIMILARITY - NAMED_SIMILARITY * named
+        is_near = float(similarity) >= least or share >= MIN_SHARE
         if is_near and not text.endswith(("?", "？")):
             own = 0.02 if detect_language(text) == language else 0.0
-            held = sum(one.search(normalized(text)) is not None for one in identifiers)
-            named = held / max(1, len(identifiers))
             score = float(similarity) + WORDS_WEIGHT * share + IDENTIFIERS_WEIGHT * named + own
             candidates.append(_Candidate(passage.number, position, text, score))
     candidates.sort(key=lambda one: (-one.score, one.number, one.position))
