@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -83,13 +82,8 @@ def revoke(name: NameArgument) -> None:
         output.say(f"The key {name} does not count any more.")
 
 
-@contextmanager
-def _keys() -> Iterator[ApiKeys]:
-    keys = ApiKeys(open_settings(None).api_keys)
-    try:
-        yield keys
-    finally:
-        keys.close()
+def _keys() -> closing[ApiKeys]:
+    return closing(ApiKeys(open_settings(None).api_keys))
 
 
 def _day(seconds: float | None) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -88,13 +87,8 @@ def remove(name: NameArgument) -> None:
         output.say(f"{name} cannot sign in any more.")
 
 
-@contextmanager
-def _accounts() -> Iterator[Accounts]:
-    accounts = Accounts(open_settings(None).accounts)
-    try:
-        yield accounts
-    finally:
-        accounts.close()
+def _accounts() -> closing[Accounts]:
+    return closing(Accounts(open_settings(None).accounts))
 
 
 def _password(from_stdin: bool) -> str:
