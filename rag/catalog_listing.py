@@ -62,6 +62,14 @@ class CatalogListing(CatalogReading):
         )
         return {int(row[0]) for row in rows}
 
+    def documents_not_only_in(self, languages: Sequence[str]) -> set[int]:
+        """The documents with at least one passage in none of the languages."""
+        rows = self._rows(
+            f"SELECT DISTINCT document_id FROM chunks WHERE NOT language {AMONG}",
+            json.dumps(list(languages)),
+        )
+        return {int(row[0]) for row in rows}
+
     def content_hashes(self) -> dict[str, str]:
         """What stands in each document, by path."""
         return dict(self._rows("SELECT path, content_hash FROM documents"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.ask_options import AskOptions
 from rag.catalog import Catalog
+from rag.catalog_listing import ListedDocument
 from rag.cli_answers import answer_json
 from rag.cli_hits import search_json
 from rag.errors import SearchError
@@ -20,10 +21,9 @@ from rag.types import (
     Found,
     Progress,
     SourcesFound,
-    StoredDocument,
 )
 from rag.where import Where, check_mode
-from rag.where_document import lets_through
+from rag.where_documents import DocumentFilter
 from rag.where_match import Matcher
 
 if TYPE_CHECKING:
@@ -148,15 +148,12 @@ class Tools:
         }
         return text[start:end], told
 
-    def _document(self, named: int | str) -> StoredDocument:
+    def _document(self, named: int | str) -> ListedDocument:
         """Raises SearchError alike if there is none and if the caller may not see it."""
-        catalog = self._service.catalog
         wanted = Matcher(Where(documents=(named,)))
-        exact = catalog.document_by_path(str(named))
-        among = [exact] if exact else catalog.documents()
-        fitting = [one for one in among if wanted.accepts(one.document_id, one.path)]
-        where = self._narrow()
-        found = [document for document in fitting if self._is_in(document, where)]
+        readable = self._readable(self._narrow())
+        fitting = [one for one in readable if wanted.accepts(one.document_id, one.path)]
+        found = [one for one in fitting if one.path == named] or fitting
         if len(found) == 1:
             return found[0]
         if found:
@@ -169,30 +166,27 @@ class Tools:
             "a file that changed has a new one."
         )
 
-    def _is_in(self, document: StoredDocument, where: Where) -> bool:
-        def languages_of(document_id: int) -> list[str]:
-            return [chunk.language for chunk in self._service.catalog.chunks_of(document_id)]
-
-        return not where or lets_through(where, document, languages_of)
+    def _readable(self, where: Where) -> list[ListedDocument]:
+        """The documents of which all may be read, by path."""
+        catalog = self._service.catalog
+        with catalog.snapshot():
+            wanted = DocumentFilter(where, catalog)
+            return [one for one in catalog.listing() if wanted.accepts_whole(one)]
 
     def _list(self, arguments: Mapping[str, Any]) -> Result:
         where, after = self._where(arguments), arguments.get("cursor", "")
         limit = arguments.get("limit", 50)
-        shown: list[StoredDocument] = []
-        for document in self._service.catalog.documents():
-            if document.path > after and self._is_in(document, where):
-                shown.append(document)
-            if len(shown) > limit:  # one more tells that there is more
-                break
+        left = [one for one in self._readable(where) if one.path > after]
+        shown, more = left[:limit], left[limit:]
         told = {
-            "documents": [_document_json(document) for document in shown[:limit]],
-            "next_cursor": shown[limit - 1].path if len(shown) > limit else None,
+            "documents": [_document_json(document) for document in shown],
+            "next_cursor": shown[-1].path if more else None,
         }
-        lines = [f"{d.document_id}: {d.title} ({d.path})" for d in shown[:limit]]
+        lines = [f"{d.document_id}: {d.title} ({d.path})" for d in shown]
         return "\n".join(lines) or "There are no such documents.", told
 
 
-def _document_json(document: StoredDocument) -> dict[str, Any]:
+def _document_json(document: ListedDocument) -> dict[str, Any]:
     return {
         "document": document.document_id,
         "title": document.title,

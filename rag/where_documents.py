@@ -26,20 +26,19 @@ class Dated(Protocol):
 
 
 class DocumentFilter:
-    """A filter, resolved at one state of the catalog.
-
-    A document in some of whose passages a language occurs is let through by it.
-    """
+    """A filter, resolved at one state of the catalog."""
 
     def __init__(self, where: Where, catalog: Catalog) -> None:
         self._where = where
         self._matcher = Matcher(where)
         self._in_languages = catalog.documents_in(where.languages) if where.languages else None
+        self._in_others = catalog.documents_not_only_in(where.languages) if where.languages else ()
         self._any_of = [DocumentFilter(one, catalog) for one in where.any_of]
         self._none_of = [DocumentFilter(one, catalog) for one in where.none_of]
         self._catalog = catalog
 
     def accepts(self, document: Dated) -> bool:
+        """Whether passages of it may be found: a language need occur only in some of them."""
         if not self._matcher.accepts(document.document_id, document.path):
             return False
         if self._in_languages is not None and document.document_id not in self._in_languages:
@@ -49,6 +48,14 @@ class DocumentFilter:
         if any(one._touches(document) for one in self._none_of):
             return False
         return not self._any_of or any(one.accepts(document) for one in self._any_of)
+
+    def accepts_whole(self, document: Dated) -> bool:
+        """Whether all of it may be read, an archive with whatever is in it."""
+        if not self.accepts(document) or document.document_id in self._in_others:
+            return False
+        if self._none_of and is_container(document.path):
+            return False  # what is in it is not looked at here
+        return not self._any_of or any(one.accepts_whole(document) for one in self._any_of)
 
     def _touches(self, document: Dated) -> bool:
         """Whether it lets any of it through, a file in an archive too."""

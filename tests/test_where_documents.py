@@ -17,6 +17,7 @@ from rag.types import Chunk
 from rag.where import Where
 from rag.where_documents import DocumentFilter
 
+MIXED = "/e/mixed.md"  # its passages are in both languages
 PATHS = {"/d/a.pdf": "en", "/d/x/b.pdf": "zh", "/d/x/c.md": "en", "/e/c.md": "zh"}
 SINGLE = (
     Where(),
@@ -42,6 +43,45 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
             vectors = {path: np.ones(2, np.float32)}
             catalog.put_document(path, path, path, 4, mtime_ns, "text", [chunk], [path], vectors)
         yield catalog
+
+
+@pytest.fixture
+def with_mixed(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog(tmp_path / "catalog.sqlite3") as catalog:
+        for path, languages in {MIXED: "en zh", **PATHS, "/d/bundle.zip": "en"}.items():
+            chunks = [
+                Chunk(n, n + 1, "text", "", (), None, language)
+                for n, language in enumerate(languages.split())
+            ]
+            keys = [f"{path}{n}" for n in range(len(chunks))]
+            vectors = {key: np.ones(2, np.float32) for key in keys}
+            changed = int(datetime(2024, 1, 3, 12).timestamp() * 10**9)
+            catalog.put_document(path, path, path, 4, changed, "text", chunks, keys, vectors)
+        yield catalog
+
+
+def test_a_document_may_be_read_if_all_its_passages_may_be_found(with_mixed: Catalog) -> None:
+    filters = Filters(with_mixed, LanguageGroups(with_mixed))
+    chunks = with_mixed.chunks_by_ids(with_mixed.live_chunk_ids()).values()
+    for first, second in product(SINGLE, SINGLE):
+        either = Where(any_of=(first, second)) if first and second else first
+        for where in (first.also(second), either, first.also(Where(none_of=(second,)))):
+            found = set(filters.allowed(where).ids.ids().tolist()) if where else None
+            closed = {c.path for c in chunks if found is not None and c.chunk_id not in found}
+            wanted = DocumentFilter(where, with_mixed)
+            for one in with_mixed.listing():
+                if wanted.accepts_whole(one):
+                    assert one.path not in closed
+                elif not (where.none_of or where.any_of):
+                    assert one.path in closed
+
+
+def test_an_archive_is_not_read_whole_where_something_is_closed(with_mixed: Catalog) -> None:
+    bundle = next(one for one in with_mixed.listing() if one.path.endswith(".zip"))
+    closed = Where(none_of=(Where(folders=("/d/bundle.zip/private",)),))
+    assert not DocumentFilter(closed, with_mixed).accepts_whole(bundle)
+    assert not DocumentFilter(Where(folders=("/d/bundle.zip/a",)), with_mixed).accepts_whole(bundle)
+    assert DocumentFilter(Where(folders=("/d",)), with_mixed).accepts_whole(bundle)
 
 
 @pytest.mark.parametrize(("first", "second"), list(product(SINGLE, SINGLE)))
