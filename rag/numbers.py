@@ -8,7 +8,8 @@ import unicodedata
 # Not those of a name, such as X200 or LX-0047; EUR95 is an amount.
 _BEFORE = r"(?:(?<![A-Za-z\d])(?<![A-Za-z][-_])|(?<=\b(?i:eur|usd|rmb|cny|gbp|chf)))"
 _DIGITS = re.compile(_BEFORE + r"\d+(?:[,\u00a0\u202f ]\d{3}(?!\d))*(?:\.\d+)?")
-_HAN_NUMBER = re.compile(r"[零〇一二两三四五六七八九十百千万亿]+")
+HAN_SIGNS = "零〇一二两三四五六七八九十百千万亿"
+_HAN_NUMBER = re.compile(rf"[{HAN_SIGNS}]+")
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {
     "〇": 0,
     "两": 2,
@@ -70,10 +71,11 @@ _MONTH_NUMBERS = {name: n for n, name in enumerate(_MONTHS, 1)} | {
 }
 _WORD = re.compile(r"[a-z]+")
 _LARGE_WORDS = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-_PHRASE = re.compile(
+ENGLISH_NUMBER = (
     rf"\b(?:{'|'.join(_WORDS)})"
     rf"(?:(?:[\s-]+|\s+and\s+)(?:{'|'.join([*_WORDS, *_LARGE_WORDS])}))*\b"
 )
+_PHRASE = re.compile(ENGLISH_NUMBER)
 _PRONOUNS = {"0", "1"}  # "one of them" and "zero" tell no figure
 _DATED_MONTH = re.compile(
     rf"\b({'|'.join([*_MONTHS, *_MONTH_NUMBERS])})\b\.?,?\s*(?=\d)"
@@ -98,11 +100,11 @@ def figures_in(text: str) -> set[str]:
     are more often part of a word.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    found = {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)} - _PRONOUNS
+    found = {str(english_value(phrase)) for phrase in _PHRASE.findall(folded)} - _PRONOUNS
     months = (before or after for before, after in _DATED_MONTH.findall(folded))
     found |= {str(_MONTH_NUMBERS[name]) for name in months}
     runs = (run for run in _HAN_FIGURE.findall(folded) if len(run) > 1)
-    return digits_in(folded) | found | {str(_han_value(run)) for run in runs}
+    return digits_in(folded) | found | {str(han_value(run)) for run in runs}
 
 
 def stated_numbers(text: str) -> set[str]:
@@ -113,16 +115,16 @@ def stated_numbers(text: str) -> set[str]:
     folded = unicodedata.normalize("NFKC", text).casefold()
     runs = _HAN_NUMBER.findall(folded)
     counted = (run for run in runs if any(sign in _HAN_DIGITS or sign == "十" for sign in run))
-    found = figures_in(folded) | {str(_han_value(run)) for run in counted}
-    return found | {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)}
+    found = figures_in(folded) | {str(han_value(run)) for run in counted}
+    return found | {str(english_value(phrase)) for phrase in _PHRASE.findall(folded)}
 
 
 def numbers_in(text: str) -> set[str]:
     """Every number of a text: in digits, Chinese numerals, English words, and months as 1-12."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found = digits_in(folded)
-    found |= {str(_han_value(run)) for run in _HAN_NUMBER.findall(folded)}
-    found |= {str(_english_value(phrase)) for phrase in _PHRASE.findall(folded)}
+    found |= {str(han_value(run)) for run in _HAN_NUMBER.findall(folded)}
+    found |= {str(english_value(phrase)) for phrase in _PHRASE.findall(folded)}
     for word in _WORD.findall(folded):
         for table in (_WORDS, _MONTH_NUMBERS):
             if word in table:
@@ -139,7 +141,7 @@ def plain_number(number: str) -> str:
     return f"{whole}.{fraction}" if fraction else whole
 
 
-def _english_value(phrase: str) -> int:
+def english_value(phrase: str) -> int:
     """The value of number words that follow each other: two hundred and fifty-one is 251."""
     total = section = 0
     for word in _WORD.findall(phrase):
@@ -152,7 +154,7 @@ def _english_value(phrase: str) -> int:
     return total + section
 
 
-def _han_value(run: str) -> int:
+def han_value(run: str) -> int:
     """The value of Chinese numerals: 二十七 is 27, and 二〇二六 (digit by digit) is 2026."""
     if len(run) > 1 and all(sign in _HAN_DIGITS for sign in run):
         return int("".join(str(_HAN_DIGITS[sign]) for sign in run))

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from rag.numbers import ENGLISH_NUMBER, HAN_SIGNS, english_value, han_value, plain_number
+
 # unit -> (what it measures, how many of the base unit it is, its spellings)
 _UNITS: tuple[tuple[str, float, str], ...] = (
     ("mass", 1.0, "kg|kilograms?|kilos?|kilogrammes?|千克|公斤"),
@@ -51,6 +53,12 @@ _QUANTITY = re.compile(
     rf"(?:\s?(?P<scale>{'|'.join(_SCALES)}))?"
     rf"(?:[\s-]?(?:{_UNIT})(?![a-zà-ÿ]))?"
 )
+_ANY_UNIT = "|".join(spellings for _, _, spellings in _UNITS)
+_IN_WORDS = re.compile(
+    rf"百分之(?P<share>{_NUMBER}|[{HAN_SIGNS}]+)"
+    rf"|(?<![\d{HAN_SIGNS}])(?P<han>[一二两三四五六七八九十][{HAN_SIGNS}]*)(?=\s?(?:{_ANY_UNIT}))"
+    rf"|(?P<english>{ENGLISH_NUMBER})(?=[\s-]?(?:{_ANY_UNIT})(?![a-zà-ÿ]))"
+)
 _CURRENCIES = {
     spelling: kind
     for kind, spellings in {
@@ -63,8 +71,8 @@ _CURRENCIES = {
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as it is written, its amount in its unit, its value in the base unit, and what it
-    measures ("" unknown).
+    """A number as it is written (in digits), its amount in its unit, its value in the base unit,
+    and what it measures ("" unknown).
     """
 
     number: str
@@ -77,13 +85,20 @@ def quantities_in(text: str) -> list[Quantity]:
     """The numbers of a text with their scale and unit, in order."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found = []
-    for one in _QUANTITY.finditer(folded):
+    for one in _QUANTITY.finditer(_IN_WORDS.sub(_in_digits, folded)):
         kind, factor = _CURRENCIES.get(one["before"] or "", ""), 1.0
         if (unit := one.lastgroup) and unit.startswith("u") and unit[1:].isdigit():
             kind, factor, _ = _UNITS[int(unit[1:])]
         amount = float(re.sub(r"[,\s]", "", one["number"])) * _SCALES.get(one["scale"] or "", 1.0)
         found.append(Quantity(one["number"], amount, amount * factor, kind))
     return found
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """Numbers in words before a unit, and shares of a hundred, with digits."""
+    if (share := found["share"]) is not None:
+        return f"{share if share[:1].isdecimal() else han_value(share)}%"
+    return str(han_value(found["han"]) if found["han"] else english_value(found["english"]))
 
 
 def same_value(one: Quantity, other: Quantity) -> bool:
@@ -99,6 +114,6 @@ def wrong_unit(claimed: str, source: str) -> str:
     for one in quantities_in(claimed):
         if not one.kind or any(same_value(one, other) for other in given):
             continue
-        if any(other.number == one.number for other in given):
+        if any(plain_number(other.number) == plain_number(one.number) for other in given):
             return one.number
     return ""

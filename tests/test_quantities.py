@@ -23,6 +23,13 @@ from rag.quantities import quantities_in, same_value, wrong_unit
         ("85 °C", "85", 85.0, "temperature"),
         ("20 minutes", "20", 1200.0, "time"),
         ("5 metals", "5", 5.0, ""),
+        ("保修期二十四个月", "24", 24.0, "months"),
+        ("变动超过百分之十二时", "12", 12.0, "percent"),
+        ("百分之3.5", "3.5", 3.5, "percent"),
+        ("合同金额二十万元", "200000", 200_000.0, "yuan"),
+        ("三千克", "3000", 3.0, "mass"),
+        ("within twenty-four months", "24", 24.0, "months"),
+        ("a two hundred and fifty gram sample", "250", 0.25, "mass"),
         ("in 2024 nobody", "2024", 2024.0, ""),
     ],
 )
@@ -36,6 +43,10 @@ def test_the_number_of_a_name_is_no_quantity() -> None:
     assert quantities_in("the X200 and the v2.1") == []
 
 
+def test_a_number_word_without_a_unit_is_no_quantity() -> None:
+    assert quantities_in("one of the seven sisters; 三明治，一切，万一") == []
+
+
 @pytest.mark.parametrize(
     ("claimed", "source", "wrong"),
     [
@@ -47,6 +58,10 @@ def test_the_number_of_a_name_is_no_quantity() -> None:
         ("5 kg", "it weighs 5", ""),
         ("35毫秒", "exposure_ms: 35", ""),
         ("5 USD", "5 EUR", "5"),
+        ("12 months", "价格变动超过百分之十二时", "12"),
+        ("12 months", "保修十二个月", ""),
+        ("24个月", "twenty-four months", ""),
+        ("120万元", "一百二十万元", ""),
         ("30 days", "within 30 days, at 5 %", ""),
         ("30 months", "within 30 days", "30"),
         ("30 months", "within 31 days", ""),  # another figure: that is for another check
