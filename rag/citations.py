@@ -32,6 +32,7 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|approx|no|nos|fig|dr|mr|mrs|ms|prof|inc|ltd|st|[a-z]|\d+)\.$",
     re.IGNORECASE,
 )
+_SAYS = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 FENCE = "```"
@@ -63,6 +64,7 @@ class CitationParser:
             None  # of the markers just read; None where there are none
         )
         self._in_code = False
+        self._has_stated = False
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of text."""
@@ -71,7 +73,7 @@ class CitationParser:
 
     def finish(self) -> list[Piece]:
         """The text has ended."""
-        return _joined([*self._take(is_last=True), *self._end_statement()])
+        return _joined([*self._take(is_last=True), *self._end_statement(is_last=True)])
 
     def _take(self, *, is_last: bool) -> list[Piece]:
         pieces: list[Piece] = []
@@ -135,15 +137,17 @@ class CitationParser:
             return not _ABBREVIATION.search(self._statement)
         return False
 
-    def _end_statement(self) -> list[Piece]:
+    def _end_statement(self, *, is_last: bool = False) -> list[Piece]:
         statement, numbers = self._statement, self._numbers
         self._statement, self._numbers = "", None
         body = _LIST_MARK.sub("", statement).strip()
-        is_cited = numbers is not None and _LETTER.search(body)
+        is_alone = is_last and not self._has_stated  # then a lone word or figure is the answer
+        self._has_stated = self._has_stated or _SAYS.search(body) is not None
+        is_cited = numbers is not None and _SAYS.search(body)
         if is_cited and (found := self._checker.cite(body, numbers or [])):
             self.citations += found
             return [CitationFound(citation) for citation in found]
-        if not needs_citation(statement):
+        if not needs_citation(statement, is_alone=is_alone):
             return []
         if (citation := self._checker.attribute(body)) is None:
             return [AnswerText(UNCITED)]
@@ -182,14 +186,16 @@ def _numbers(listed: str) -> list[int]:
     return numbers
 
 
-def needs_citation(statement: str) -> bool:
-    """Whether a text states something: not a heading, a lead-in, a question, a
-    lone word, or that nothing was found."""
+def needs_citation(statement: str, *, is_alone: bool = False) -> bool:
+    """Whether a text states something: not a heading, a lead-in, a question, a lone word (unless
+    it is the whole answer), or that nothing was found."""
     body = _LIST_MARK.sub("", statement).strip().strip("*_ ")
     if statement.lstrip().startswith("#") or body.endswith((":", "：", "?", "？")):
         return False
     if is_refusal(body):
         return False
+    if is_alone:
+        return _SAYS.search(body) is not None
     letters = len(_LETTER.findall(body))
     return letters >= 4 and len(body) >= 6
 

@@ -145,3 +145,24 @@ def test_the_statement_goes_back_to_the_last_citation() -> None:
 )
 def test_what_needs_a_citation(text: str, expected: bool) -> None:
     assert needs_citation(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1763", "1763[?]"),
+        ("**1763**", "**1763**[?]"),
+        ("Paris.", "Paris.[?]"),
+        ("周小满", "周小满[?]"),
+        ("fact2", "fact2[2]"),
+        ("1763 [1]", "1763[1?]"),
+        ("1763 [9]", "1763[?]"),
+        ("It was fact1 [1]. 1763", "It was fact1[1]. 1763"),
+        ("***", "***"),
+    ],
+)
+def test_a_lone_figure_or_name_is_a_statement_where_it_is_all_that_is_said(
+    text: str, shown: str
+) -> None:
+    assert parse(text)[0] == shown
+    assert parse(*text)[0] == shown
