@@ -32,6 +32,23 @@ class CatalogSentences(CatalogChecking):
         vectors = unpack_vectors([packed for _, packed in rows], dimension)
         return {chunk_id: one for (chunk_id, _), one in zip(rows, vectors, strict=True)}
 
+    def sentences_within(
+        self, document_id: int, start: int, end: int, dimension: int
+    ) -> list[tuple[str, Vectors]]:
+        """Of the chunks that reach into a span of a document: the text, and the vectors (n, d)."""
+        with self.snapshot():
+            if not self._has_sentences():
+                return []
+            rows = self._rows(
+                "SELECT text, vectors FROM chunks JOIN sentences ON key = embedding_key"
+                " WHERE document_id = ? AND start < ? AND end > ? AND length(vectors) > 0",
+                document_id,
+                end,
+                start,
+            )
+        vectors = unpack_vectors([packed for _, packed in rows], dimension)
+        return [(text, one) for (text, _), one in zip(rows, vectors, strict=True)]
+
     def texts_without_sentences(self, after: str, limit: int) -> list[tuple[str, str]]:
         """(embedding key, text) of chunks whose sentences are not encoded, by key from `after` on.
 

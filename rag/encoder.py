@@ -25,18 +25,23 @@ NUM_SPECIAL_TOKENS = 2
 Vectors = npt.NDArray[np.float32]
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
     """Makes unit vectors whose inner product is the similarity of two texts."""
 
     dimension: int
-    max_tokens: int
-    fingerprint: str
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows."""
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows."""
+
+
+class Encoder(TextEncoder, Protocol):
+    """One whose vectors an index is made of."""
+
+    max_tokens: int
+    fingerprint: str
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
         """The character at which each token of a text starts, ascending."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from rag.catalog import Catalog
+from rag.encoder import Vectors
 from rag.hits import Ranked, as_hits
 from rag.indexes import Indexes
 from rag.literals import Literals, find_literals
@@ -150,6 +151,12 @@ class _Catalogs:
             renumbered(chunk, part, len(self._catalogs))
             for chunk in self._catalogs[part].chunks_of(number)
         ]
+
+    def sentences_within(
+        self, document_id: int, start: int, end: int, dimension: int
+    ) -> list[tuple[str, Vectors]]:
+        number, part = divmod(document_id, len(self._catalogs))
+        return self._catalogs[part].sentences_within(number, start, end, dimension)
 
     def find_documents(self, *, folders: Sequence[str], at_most: int) -> list[tuple[int, str]]:
         count, found = len(self._catalogs), list[tuple[int, str]]()

@@ -17,6 +17,7 @@ from rag.generate import Generator
 from rag.generate.stopping import StoppableGenerator, Stopper
 from rag.history import ShownHistory, show_history
 from rag.indexes import Indexes
+from rag.known_sentences import KnownSentences
 from rag.order_notes import with_order_notes
 from rag.packer import Packed, pack
 from rag.passages import join_chunks
@@ -89,13 +90,18 @@ class Footnote:
         self._top_k = top_k
         self._context_tokens = context_tokens
         self._max_answer_tokens = max_answer_tokens
-        self._writer = Writer(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
-        self._filler = Filler(encoder, max_answer_tokens=max_answer_tokens, temperature=temperature)
+        sentences = KnownSentences(encoder, None if words_only else self._catalog)
+        self._writer = Writer(
+            sentences, max_answer_tokens=max_answer_tokens, temperature=temperature
+        )
+        self._filler = Filler(
+            sentences, max_answer_tokens=max_answer_tokens, temperature=temperature
+        )
         self._rewriter = generator if rewrites else None
         self._general = general_knowledge
         self._planner = Planner(self._catalog, generator.count_tokens if generator else len)
         self._whole = WholeAnswers(
-            encoder,
+            sentences,
             max_answer_tokens=max_answer_tokens,
             temperature=temperature,
             context_tokens=context_tokens,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from rag.encoder import Encoder, Vectors
+from rag.encoder import TextEncoder, Vectors
 
 MOST_SENTENCES = 400  # that one statement may have encoded: some seconds on a processor
 
@@ -23,7 +23,7 @@ class SentenceMeanings:
         self,
         sentences: Mapping[int, Sequence[str]],
         words: Mapping[int, Sequence[Collection[str]]],
-        encoder: Encoder,
+        encoder: TextEncoder,
         most: int = MOST_SENTENCES,
     ) -> None:
         self._encoder = encoder

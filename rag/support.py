@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.claims import Fault, find_fault, telling_figures
-from rag.encoder import Encoder, Vectors
+from rag.encoder import TextEncoder, Vectors
 from rag.injection import holds_order
 from rag.language import detect_language
 from rag.numbers import numbers_in
@@ -45,7 +45,9 @@ class Support:
 class SupportChecker:
     """Binds statements to the passages of one answer. Not for several threads at once."""
 
-    def __init__(self, passages: Sequence[Passage], encoder: Encoder, question: str = "") -> None:
+    def __init__(
+        self, passages: Sequence[Passage], encoder: TextEncoder, question: str = ""
+    ) -> None:
         self._question = question
         asked = self._asked = set(tokenize(question))
         # A statement repeats words of the question; those may stand anywhere in the passage.

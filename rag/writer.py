@@ -11,11 +11,11 @@ from rag.answer_run import AnswerRun
 from rag.answer_script import is_other_script, shows_script
 from rag.citations import UNCITED, CitationParser, Piece
 from rag.conversation import put_question
-from rag.encoder import Encoder
 from rag.errors import GenerationError
 from rag.general import build_general
 from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
+from rag.known_sentences import KnownSentences
 from rag.packer import Packed
 from rag.prompt import NOT_FOUND, build_messages, insist, is_refusal, may_become_refusal
 from rag.refusal import Signals, answers
@@ -34,17 +34,20 @@ class Writer:
     What it yields is what the asker sees; closing the iterator stops the model.
     """
 
-    def __init__(self, encoder: Encoder, *, max_answer_tokens: int, temperature: float) -> None:
-        self._encoder = encoder
+    def __init__(
+        self, sentences: KnownSentences, *, max_answer_tokens: int, temperature: float
+    ) -> None:
+        self._sentences = sentences
         self._max_answer_tokens = max_answer_tokens
         self._temperature = temperature
 
     def quote(self, run: AnswerRun) -> Iteration[AnswerEvent, None, None]:
-        text = extract_answer(run.query.alone, run.passages, self._encoder)
+        encoder = self._sentences.encoder_of(run.passages)
+        text = extract_answer(run.query.alone, run.passages, encoder)
         if not text:
             yield from run.abstain()
             return
-        parser = CitationParser(SupportChecker(run.passages, self._encoder, run.question))
+        parser = CitationParser(SupportChecker(run.passages, encoder, run.question))
         yield from run.take([*parser.feed(text), *parser.finish()])
 
     def write(
@@ -61,7 +64,8 @@ class Writer:
     ) -> Iteration[AnswerEvent, None, None]:
         """The same from a prompt that is ready; its sources are the run's passages."""
         run.prompt = tuple(messages)
-        checker = SupportChecker(run.passages, self._encoder, run.query.put)
+        encoder = self._sentences.encoder_of(run.passages)
+        checker = SupportChecker(run.passages, encoder, run.query.put)
         outcome = yield from self._first_attempt(run, messages, generator, checker)
         if outcome == "other script":
             messages = insist(messages, run.query.language)

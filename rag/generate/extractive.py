@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.encoder import Encoder
+from rag.encoder import TextEncoder
 from rag.language import detect_language
 from rag.literals import identifiers_in, literal_pattern, normalized
 from rag.sentences import split_sentences
@@ -30,7 +30,7 @@ class _Candidate:
 
 
 def extract_answer(
-    question: str, passages: Sequence[Passage], encoder: Encoder, *, max_sentences: int = 3
+    question: str, passages: Sequence[Passage], encoder: TextEncoder, *, max_sentences: int = 3
 ) -> str:
     """The best sentences with their markers, best first; "" if nothing comes near."""
     pieces = [

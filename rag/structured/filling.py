@@ -10,9 +10,9 @@ from typing import Any
 
 from rag.answer_run import AnswerRun
 from rag.conversation import put_question
-from rag.encoder import Encoder
 from rag.errors import GenerationError
 from rag.generate import Generator
+from rag.known_sentences import KnownSentences
 from rag.packer import Packed
 from rag.refusal import Signals, answers
 from rag.self_check import look_again
@@ -29,8 +29,10 @@ MAX_WRITTEN = 200  # characters of broken JSON that an error shows
 class Filler:
     """Writes JSON into runs. Safe to use from many threads; closing what it yields is harmless."""
 
-    def __init__(self, encoder: Encoder, *, max_answer_tokens: int, temperature: float) -> None:
-        self._encoder = encoder
+    def __init__(
+        self, sentences: KnownSentences, *, max_answer_tokens: int, temperature: float
+    ) -> None:
+        self._sentences = sentences
         self._max_answer_tokens = max_answer_tokens
         self._temperature = temperature
 
@@ -46,7 +48,8 @@ class Filler:
         if data is None:
             yield from run.abstain()
             return
-        checker = SupportChecker(run.passages, self._encoder, run.query.put)
+        encoder = self._sentences.encoder_of(run.passages)
+        checker = SupportChecker(run.passages, encoder, run.query.put)
         citations, doubts = ground(data, schema, run.passages, checker)
         if not citations and not any(doubt.kind == "judged" for doubt in doubts):
             yield from run.abstain()  # nothing of it stands in the sources

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from rag.answer_run import AnswerRun
 from rag.citations import CitationParser
-from rag.encoder import Encoder
 from rag.generate import Generator
+from rag.known_sentences import KnownSentences
 from rag.repetition import until_repeated
 from rag.sentences import split_sentences
 from rag.support import SupportChecker
@@ -37,13 +37,13 @@ class WholeAnswers:
 
     def __init__(
         self,
-        encoder: Encoder,
+        sentences: KnownSentences,
         *,
         max_answer_tokens: int,
         temperature: float,
         context_tokens: int | None,
     ) -> None:
-        self._encoder = encoder
+        self._sentences = sentences
         self._max_answer_tokens = max_answer_tokens
         self._temperature = temperature
         self._context_tokens = context_tokens
@@ -213,7 +213,8 @@ class WholeAnswers:
         )
 
     def _parser(self, run: AnswerRun) -> CitationParser:
-        return CitationParser(SupportChecker(run.passages, self._encoder, run.query.put))
+        encoder = self._sentences.encoder_of(run.passages)
+        return CitationParser(SupportChecker(run.passages, encoder, run.query.put))
 
 
 def _spread_over_documents(sections: Sequence[Section], limit: int) -> list[Section]:

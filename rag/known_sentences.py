@@ -1,0 +1,84 @@
+"""Sentence vectors that the index holds are looked up where an answer is checked, not made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from rag.encoder import Encoder, TextEncoder, Vectors
+from rag.sentence_vectors import sentences_of
+from rag.types import Passage
+
+
+class Sentences(Protocol):
+    """What is asked of a catalog."""
+
+    def sentences_within(
+        self, document_id: int, start: int, end: int, dimension: int
+    ) -> list[tuple[str, Vectors]]: ...
+
+
+class KnownSentences:
+    """Gives each answer an encoder of its own. Without a catalog, one that looks nothing up."""
+
+    def __init__(self, encoder: Encoder, catalog: Sentences | None = None) -> None:
+        self._encoder = encoder
+        self._catalog = catalog
+
+    def encoder_of(self, passages: Sequence[Passage]) -> TextEncoder:
+        """An encoder of the passages' sentences. Not for several threads at once."""
+        return PassageEncoder(self._encoder, passages, self._catalog)
+
+
+class PassageEncoder:
+    """Encodes each text at most once, and what the index holds not at all.
+
+    Looked up vectors are off by what the catalog's rounding costs, see rag/sentence_vectors.py.
+    """
+
+    def __init__(
+        self, encoder: Encoder, passages: Sequence[Passage], catalog: Sentences | None
+    ) -> None:
+        self.dimension = encoder.dimension
+        self._encoder = encoder
+        self._passages = passages
+        self._catalog = catalog
+        self._vectors: dict[str, Vectors] | None = None
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows."""
+        if self._vectors is None:
+            self._vectors = self._look_up()
+        names = [_one_line(text) for text in texts]
+        missing = {name: text for name, text in zip(names, texts, strict=True)}
+        missing = {name: text for name, text in missing.items() if name not in self._vectors}
+        if missing:
+            made = self._encoder.encode_documents(list(missing.values()))
+            self._vectors.update(zip(missing, made, strict=True))
+        found = [self._vectors[name] for name in names]
+        return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, d), unit rows."""
+        return self._encoder.encode_queries(texts)
+
+    def _look_up(self) -> dict[str, Vectors]:
+        known: dict[str, Vectors] = {}
+        for passage in self._passages if self._catalog else ():
+            assert self._catalog is not None
+            held = self._catalog.sentences_within(
+                passage.document_id, passage.start, passage.end, self.dimension
+            )
+            for text, vectors in held:
+                sentences = sentences_of(text)
+                if len(sentences) == len(vectors):  # else they were cut by another version
+                    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # 1, but for rounding
+                    known.update(zip(sentences, vectors / np.maximum(lengths, 0.5), strict=True))
+        return known
+
+
+def _one_line(text: str) -> str:
+    """As the sentences of an index are written."""
+    return " ".join(text.split())
