@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 from rag.encoder import Encoder, TextEncoder, Vectors
 from rag.sentence_vectors import sentences_of
 from rag.types import Passage
+
+RECENT_SENTENCES = 16_384  # of 384 dimensions 25 MB: the short ones, which no index holds
 
 
 class Sentences(Protocol):
@@ -26,10 +30,36 @@ class KnownSentences:
     def __init__(self, encoder: Encoder, catalog: Sentences | None = None) -> None:
         self._encoder = encoder
         self._catalog = catalog
+        self._recent = Recent()
 
     def encoder_of(self, passages: Sequence[Passage]) -> TextEncoder:
         """An encoder of the passages' sentences. Not for several threads at once."""
-        return PassageEncoder(self._encoder, passages, self._catalog)
+        return PassageEncoder(self._encoder, passages, self._catalog, self._recent)
+
+
+class Recent:
+    """The vectors of what was encoded last, for all answers. Safe to use from many threads."""
+
+    def __init__(self, limit: int = RECENT_SENTENCES) -> None:
+        self._limit = limit
+        self._held: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, texts: Iterable[str]) -> dict[str, Vectors]:
+        """Those of the texts that are held."""
+        with self._lock:
+            found = {text: self._held[text] for text in texts if text in self._held}
+            for text in found:
+                self._held.move_to_end(text)
+            return found
+
+    def keep(self, made: Iterable[tuple[str, Vectors]]) -> None:
+        with self._lock:
+            for text, vector in made:
+                self._held[text] = vector.copy()  # a row alone, not the block that it is part of
+                self._held.move_to_end(text)
+            while len(self._held) > self._limit:
+                self._held.popitem(last=False)
 
 
 class PassageEncoder:
@@ -39,12 +69,17 @@ class PassageEncoder:
     """
 
     def __init__(
-        self, encoder: Encoder, passages: Sequence[Passage], catalog: Sentences | None
+        self,
+        encoder: Encoder,
+        passages: Sequence[Passage],
+        catalog: Sentences | None,
+        recent: Recent,
     ) -> None:
         self.dimension = encoder.dimension
         self._encoder = encoder
         self._passages = passages
         self._catalog = catalog
+        self._recent = recent
         self._vectors: dict[str, Vectors] | None = None
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
@@ -52,10 +87,12 @@ class PassageEncoder:
         if self._vectors is None:
             self._vectors = self._look_up()
         names = [_one_line(text) for text in texts]
-        missing = {name: text for name, text in zip(names, texts, strict=True)}
-        missing = {name: text for name, text in missing.items() if name not in self._vectors}
-        if missing:
-            made = self._encoder.encode_documents(list(missing.values()))
+        missing = self._missing(names)
+        self._vectors.update(self._recent.find(missing))
+        if missing := self._missing(names):
+            text_of = dict(zip(names, texts, strict=True))
+            made = self._encoder.encode_documents([text_of[name] for name in missing])
+            self._recent.keep(zip(missing, made, strict=True))
             self._vectors.update(zip(missing, made, strict=True))
         found = [self._vectors[name] for name in names]
         return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
@@ -63,6 +100,11 @@ class PassageEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows."""
         return self._encoder.encode_queries(texts)
+
+    def _missing(self, names: Sequence[str]) -> list[str]:
+        """Each once, in order."""
+        assert self._vectors is not None
+        return [name for name in dict.fromkeys(names) if name not in self._vectors]
 
     def _look_up(self) -> dict[str, Vectors]:
         known: dict[str, Vectors] = {}

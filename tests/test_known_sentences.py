@@ -12,7 +12,7 @@ from rag.catalog import Catalog
 from rag.encoder import embedding_key
 from rag.federation import Federation, Part
 from rag.indexes import Indexes
-from rag.known_sentences import KnownSentences
+from rag.known_sentences import KnownSentences, PassageEncoder, Recent
 from rag.pipeline import Footnote
 from rag.retriever import Retriever
 from rag.sentence_vectors import sentences_of
@@ -96,6 +96,21 @@ def test_no_texts_are_no_rows(catalog: Catalog) -> None:
     encoder = WordEncoder()
     made = KnownSentences(encoder, catalog).encoder_of([]).encode_documents([])
     assert made.shape == (0, encoder.dimension)
+
+
+def test_what_another_answer_had_encoded_is_known_until_newer_takes_its_place() -> None:
+    encoder, recent = WordEncoder(), Recent(limit=2)
+
+    def encode(*texts: str) -> list[str]:
+        encoder.documents.clear()
+        made = PassageEncoder(encoder, [], None, recent).encode_documents(texts)
+        assert np.allclose(made, WordEncoder().encode_documents(texts))
+        return encoder.documents
+
+    assert encode("a b", "c") == ["a b", "c"]
+    assert encode("c", "a\nb") == []
+    assert encode("d", "c") == ["d"]
+    assert encode("c", "d", "a b") == ["a b"]
 
 
 @pytest.mark.parametrize("words_only", [False, True])
