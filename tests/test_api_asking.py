@@ -187,8 +187,9 @@ def test_tokens_of_an_answer_are_counted(who: Callers) -> None:
         stream = stream_of(api, "options")
         await stream.finished(Request({"type": "http"}))
         await stream.close()
+        request = Request({"type": "http", "headers": []})
         with pytest.raises(ApiError, match="tokens") as over:
-            stream_of(api, "options")
+            await AnswerStream.begin(api, request, "options", [], AskOptions())
         assert over.value.status == 429 and (over.value.retry_after or 0) > 3600
 
     asyncio.run(ask())

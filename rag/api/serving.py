@@ -106,10 +106,23 @@ class AnswerStream:
                 return api.service.footnote.stream(question, history, options)
 
         self._held = ExitStack()
-        self._held.enter_context(api.limits.answering(self._name))
+        self._held.enter_context(api.limits.answering())
         self._events = iterate_in_thread(start, stopper.stop)
         self._next: asyncio.Future[AnswerEvent] | None = None
         self._ends_at = asyncio.get_running_loop().time() + api.answer_seconds
+
+    @classmethod
+    async def begin(
+        cls,
+        api: Api,
+        request: Request,
+        question: str,
+        history: Sequence[Message],
+        options: AskOptions,
+    ) -> AnswerStream:
+        """Raises ApiError where the caller, or all together, may not ask more now."""
+        await api.limits.admit_answer(api.asker_of(request).name)
+        return cls(api, request, question, history, options)
 
     async def next(self) -> AnswerEvent | None:
         """Raises StopAsyncIteration at the end, ApiError when it takes too long."""
@@ -125,9 +138,9 @@ class AnswerStream:
             return None
         reached, self._next = self._next, None
         event = reached.result()
-        if isinstance(event, AnswerFinished):
+        if isinstance(event, AnswerFinished) and not event.answer.cached:
             spent = event.answer.prompt_tokens + event.answer.completion_tokens
-            self._api.limits.spend(self._name, spent)
+            await self._api.limits.spend(self._name, spent)
         return event
 
     async def close(self) -> None:
