@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from rag.api.limits import LimitNumbers, Limits
 from rag.api.serving import AnswerStream, Api
 from rag.ask_options import AskOptions
 from rag.library import EVERYBODY
+from rag.types import AnswerFinished
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,41 @@ def test_an_answer_in_events(client: TestClient) -> None:
     assert names[0] == "sources" and names[-1] == "answer" and "citation" in names
     text = "".join(d["text"] if n == "text" else d["label"] for n, d in told[1:-1])
     assert text == told[-1][1]["answer"]
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_whether_it_is_cached_is_told(
+    who: Callers, client: TestClient, monkeypatch: pytest.MonkeyPatch, is_cached: bool
+) -> None:
+    """By all ways of asking; what is cached takes no tokens of the day."""
+    stream = who.service.footnote.stream
+
+    def as_cached(*given: Any) -> Iterator[Any]:
+        for event in stream(*given):
+            if isinstance(event, AnswerFinished):
+                event = AnswerFinished(replace(event.answer, cached=is_cached))
+            yield event
+
+    monkeypatch.setattr(who.service.footnote, "stream", as_cached)
+    asked: dict[str, Any] = {"question": FAULT_QUESTION}
+    assert client.post("/api/ask", json=asked).json()["cached"] is is_cached
+    streamed = events(client.post("/api/ask", json=asked | {"stream": True}).text)
+    assert json.loads(streamed[-1][1])["cached"] is is_cached
+    asked = {"messages": [{"role": "user", "content": FAULT_QUESTION}]}
+    assert client.post("/v1/chat/completions", json=asked).json()["cached"] is is_cached
+    chunks = events(client.post("/v1/chat/completions", json=asked | {"stream": True}).text)
+    assert json.loads(chunks[-2][1])["cached"] is is_cached
+    assert all("cached" not in json.loads(data) for _, data in chunks[:-2])
+    assert client.post("/api/search", json={"query": "pump"}).json()["cached"] is False
+
+    async def spend() -> float:
+        api = make_api(who, limits=Limits(LimitNumbers(tokens_per_day=1490)))
+        held = stream_of(api, FAULT_QUESTION)
+        await held.finished(Request({"type": "http"}))
+        await held.close()
+        return api.limits.store.wait(api.limits._tokens, EVERYBODY.name)
+
+    assert (asyncio.run(spend()) == 0) is is_cached
 
 
 def test_a_failure_in_the_middle_is_the_last_event(client: TestClient) -> None:
