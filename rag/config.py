@@ -255,6 +255,7 @@ class Settings(BaseSettings):
     tokens_per_day: int = Field(
         0, ge=0, description="of the model, for each API caller; 0: no limit"
     )
+    metrics_group: str = Field("metrics", description="whose keys read /metrics, as admins' do")
     max_answers: int = Field(
         64, ge=0, description="API answers under way at once; more get 429; 0: no limit"
     )

@@ -37,6 +37,7 @@ BESIDE_ANSWERS = {
     "audit_file_mb", "audit_questions", "cache_url", "cache_mb", "cache_days", "cache_similarity",
     "api_key", "passwords", "num_threads", "readers", "debounce_ms", "poll_seconds",
     "lock_seconds", "collections", "host", "port", "limits_url",
+    "metrics_group",
 }  # fmt: skip
 
 

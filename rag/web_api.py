@@ -48,6 +48,7 @@ def put_api(
         limits=limits,
         answer_seconds=settings.answer_seconds,
         origin=people.origins[0] if people and people.origins else "",
+        metrics_group=settings.metrics_group,
     )
     add_api(app, api, _exposition(service, limits))
 

@@ -42,11 +42,15 @@ class ApiService(Protocol):
     def library(self) -> Library: ...
     def wait(self, timeout: float | None = None) -> bool: ...
     def state(self) -> str: ...
+    def components(self) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """`collections` are parts of the index by name; `origin` is how browsers reach the server."""
+    """`collections` are parts of the index by name; `origin` is how browsers reach the server.
+
+    Beside admins the callers of `metrics_group` read the metrics.
+    """
 
     service: ApiService
     asker_of: Callable[[Request], Asker]
@@ -55,6 +59,7 @@ class Api:
     answer_seconds: float = 900.0
     origin: str = ""
     beat_seconds: float = BEAT_SECONDS
+    metrics_group: str = ""
 
     def check_ready(self) -> None:
         """Raises ApiError while parts are loading, and what keeps them from it."""
