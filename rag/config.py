@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         default_factory=_default_api_keys, description="the file of the keys' digests"
     )
     jwt_keys: str = Field(
-        "", description="the public keys (JWKS) of who signs tokens: a file or https address"
+        "", description="the JWKS of who signs tokens: a file or https address; empty: they tell"
     )
     jwt_issuer: str = Field("", description="who signs tokens, as they say in `iss`")
     jwt_audience: str = Field("", description="what tokens for Footnote say in `aud`")
