@@ -186,19 +186,29 @@ class _Asked:
         return kept
 
     def fresh(self) -> Iteration[AnswerEvent, None, None]:
-        """The pipeline's events; the answer is kept if no document changed meanwhile."""
+        """The pipeline's events; the answer is kept if no document changed meanwhile.
+
+        It is stored once the last event is out: packing takes milliseconds, many under load.
+        """
         events: list[AnswerEvent] = []
-        with closing(self._footnote.stream(self._question, self._history, self._options)) as stream:
-            for event in stream:
-                if isinstance(event, AnswerFinished):
-                    kept = self._keep(event.answer, events)
-                    self._land("unkept" if kept is None else "kept", kept)
-                events.append(event)
-                if self._flight is not None:
-                    self._flights.hand_out(self._flight)
-                yield event
-                if self._flight is not None:
-                    self._flight.idle_since = None
+        kept: KeptAnswer | None = None
+        try:
+            with closing(
+                self._footnote.stream(self._question, self._history, self._options)
+            ) as stream:
+                for event in stream:
+                    if isinstance(event, AnswerFinished):
+                        kept = self._kept(event.answer, events)
+                        self._land("unkept" if kept is None else "kept", kept)
+                    events.append(event)
+                    if self._flight is not None:
+                        self._flights.hand_out(self._flight)
+                    yield event
+                    if self._flight is not None:
+                        self._flight.idle_since = None
+        finally:
+            if kept is not None:
+                self._store(kept)
 
     @contextmanager
     def landing(self) -> Iterator[None]:
@@ -246,18 +256,24 @@ class _Asked:
         if self._flight is not None:
             self._flights.end(self._key, self._flight, landing, kept, lookup)
 
-    def _keep(self, answer: Answer, events: Sequence[AnswerEvent]) -> KeptAnswer | None:
+    def _kept(self, answer: Answer, events: Sequence[AnswerEvent]) -> KeptAnswer | None:
         """None where it would not serve another."""
         cache, footnote = self._cache, self._footnote
         if cache is None or footnote.state() != self._state:
             return None
         if footnote.num_unranked != self._unranked:  # the next search may be a better one
             return None
-        vector = footnote.encode(self._question) if self._family else None
         try:
-            kept = KeptAnswer.of(answer, events)
-            cache.keep_answer(self._key, kept, self._family, vector)
-        except (TypeError, ValueError) as error:  # a part without a form, or no replay would do
+            return KeptAnswer.of(answer, events)
+        except ValueError as error:  # no replay would do
             cache.reject(str(error))
             return None
-        return kept
+
+    def _store(self, kept: KeptAnswer) -> None:
+        if self._cache is None:
+            return
+        vector = self._footnote.encode(self._question) if self._family else None
+        try:
+            self._cache.keep_answer(self._key, kept, self._family, vector)
+        except (TypeError, ValueError) as error:  # a part without a form
+            self._cache.reject(str(error))
