@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +21,9 @@ from rag.api.failure import ApiError
 from rag.api.limits import LimitNumbers, Limits
 from rag.api.serving import AnswerStream, Api
 from rag.ask_options import AskOptions
+from rag.errors import GenerationError
 from rag.library import EVERYBODY
-from rag.types import AnswerFinished
+from rag.types import AnswerFinished, SourcesFound
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,13 @@ class Leaving:
         return True
 
 
+class Staying:
+    """A request whose client waits on."""
+
+    async def is_disconnected(self) -> bool:
+        return False
+
+
 def make_api(who: Callers, **others: Any) -> Api:
     return Api(who.service, lambda request: EVERYBODY, **others)
 
@@ -210,12 +219,39 @@ def test_an_answer_that_takes_too_long_ends(who: Callers) -> None:
     async def wait() -> None:
         stream = stream_of(make_api(who, answer_seconds=0.05), "endless")
         with pytest.raises(ApiError) as late:
-            async for _ in stream.rest(await stream.first(Request({"type": "http"}))):
+            staying: Any = Staying()
+            async for _ in stream.rest(await stream.first(staying)):
                 pass
         assert late.value.status == 504
         await stream.close()
 
     asyncio.run(wait())
+
+
+@pytest.mark.parametrize(
+    ("question", "is_paid"), [("prompt", True), ("endless", True), ("fail", False)]
+)
+def test_who_leaves_early_pays_for_what_was_read(
+    who: Callers, question: str, is_paid: bool
+) -> None:
+    """Else a day's tokens would bind only those who wait for the end. A failure is free."""
+
+    async def leave() -> None:
+        api = make_api(who, limits=Limits(LimitNumbers(tokens_per_day=1432)), beat_seconds=0.01)
+        stream = stream_of(api, question)
+        staying: Any = Staying()
+        rest = stream.rest(await stream.first(staying))
+        with suppress(GenerationError):
+            assert isinstance(await anext(rest), SourcesFound)
+            while await anext(rest) is None and question != "prompt":
+                pass
+        await rest.aclose()
+        for _ in range(2):  # closing again costs nothing
+            await stream.close()
+        wait = api.limits.store.wait(api.limits._tokens, EVERYBODY.name)
+        assert (wait > 0) is is_paid and wait < 500
+
+    asyncio.run(leave())
 
 
 def test_tokens_of_an_answer_are_counted(who: Callers) -> None:
