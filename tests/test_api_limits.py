@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from rag.api.rates import MAX_KEPT, MemoryRates, Rate, RateError, RateStore, Tol
 from rag.api.redis_rates import PREFIX, RedisRates, key_of
 from rag.config import Settings
 from rag.errors import SettingError
+from rag.prometheus import Condition, Metrics
 from rag.tolerant import PAUSE_SECONDS, Tolerant
 from rag.web_api import limits_of, limits_place
 
@@ -255,11 +257,27 @@ def test_requests_go_on_without_it(tmp_path: Path) -> None:
                 asked = {"question": "options"}
                 return int(client.post("/api/ask", json=asked).status_code)
 
-            assert [ask(), ask()] == [200, 200]
+            def limits_word() -> str:
+                return str(who.client("").get("/readyz").json()["components"]["limits"])
+
+            assert [ask(), ask()] == [200, 200] and limits_word() == "ready"
             server.stop()
             assert ask() == 429  # the tokens: 2 x 1490
             models = [client.get("/v1/models").status_code for _ in range(3)]
-            assert models == [200, 200, 429]
+            assert models == [200, 200, 429] and limits_word() == "unreachable"
+
+
+def test_a_failure_is_counted(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server:
+        served = Served(requests_per_minute=1, limits_url=server.url)
+        served.recording = SimpleNamespace(metrics=Metrics(Condition, "1"))
+        limits = limits_of(served)
+        server.stop()
+        asyncio.run(limits.admit_caller("a"))
+        refused(limits.admit_caller("a"))
+        text = served.recording.metrics.exposition()[0].decode()
+        assert "footnote_limits_failures_total 1.0" in text and not limits.is_well()
+        limits.close()
 
 
 # As the API uses them
@@ -270,6 +288,7 @@ class Served:
 
     def __init__(self, **given: Any) -> None:
         self.settings = Settings(**given)
+        self.recording: Any = None
 
 
 def test_where_it_is_counted() -> None:
