@@ -58,7 +58,7 @@ def _elsewhere(settings: Settings) -> list[Path]:
     from rag.people import HISTORY_FILE
     from rag.recording import audit_folder
 
-    kept = [settings.accounts, audit_folder(settings)]
+    kept = [settings.accounts, settings.api_keys, audit_folder(settings)]
     if settings.history not in ("auto", "none"):
         kept.append(Path(settings.history).expanduser() / HISTORY_FILE)
     index = settings.index.resolve()

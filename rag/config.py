@@ -22,6 +22,7 @@ PREFIX = "FOOTNOTE_"
 CONFIG_VARIABLE = "FOOTNOTE_CONFIG"
 DEFAULT_FILE = "footnote.toml"
 DEFAULT_INDEX = Path(".footnote")
+SECRETS = {"api_key", "cache_url", "limits_url", "passwords"}  # no message shows them
 
 
 def _default_cache() -> Path:
@@ -229,7 +230,7 @@ class Settings(BaseSettings):
         default_factory=_default_api_keys, description="the file of the keys' digests"
     )
     jwt_keys: str = Field(
-        "", description="the public keys (JWKS) of who signs tokens: a file or https address"
+        "", description="the JWKS of who signs tokens: a file or https address; empty: they tell"
     )
     jwt_issuer: str = Field("", description="who signs tokens, as they say in `iss`")
     jwt_audience: str = Field("", description="what tokens for Footnote say in `aud`")
@@ -246,9 +247,15 @@ class Settings(BaseSettings):
     address_requests_per_minute: int = Field(
         600, ge=0, description="of API callers at one address, before it is known who; 0: no limit"
     )
+    limits_url: SecretStr = Field(
+        SecretStr("auto"),
+        description="where these and tokens_per_day are counted: auto (in cache_url, if that is "
+        "Redis, else in this process), none (in this process), or redis://HOST:PORT/0",
+    )
     tokens_per_day: int = Field(
         0, ge=0, description="of the model, for each API caller; 0: no limit"
     )
+    metrics_group: str = Field("metrics", description="whose keys read /metrics, as admins' do")
     max_answers: int = Field(
         64, ge=0, description="API answers under way at once; more get 429; 0: no limit"
     )
@@ -365,7 +372,7 @@ def _explain(error: Any, given: Mapping[str, Any]) -> str:
         hint = _did_you_mean(str(error["loc"][-1]), set(model.model_fields))
         full_name = ".".join(map(str, error["loc"]))
         return f"{source}: {full_name!r} is not a setting of Footnote. {hint}Remove it."
-    shown = "" if name in ("api_key", "cache_url", "passwords") else f" is {error['input']!r}, but"
+    shown = "" if name in SECRETS else f" is {error['input']!r}, but"
     reason = str(error["msg"])
     about = Settings.model_fields[name].description
     return (

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from rag.access import Caller
 from rag.accounts import clean_name
 from rag.errors import SettingError
+from rag.openid_discovery import fetch, fetch_issuers_keys
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +21,17 @@ log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 NAME_PREFIX = "jwt:"  # so that no token can be a person of `footnote users`
 LEEWAY_SECONDS = 30.0
-FETCH_SECONDS = 10.0
 REFRESH_SECONDS = 60.0  # between two looks for new keys
+KEEP_SECONDS = 3600.0  # then they are looked up again, or one that was withdrawn would count on
 MAX_TOKEN_CHARACTERS = 16_000
 
 
 class TokenCheck:
     """Checks signature, issuer, audience and time. Raises SettingError if there are no keys.
 
-    `source` is a file or https address of the keys (JWKS). When a token names a key that is not
-    known they are fetched again beside, so that no request waits for another server.
+    `source` is a file or https address of the keys (JWKS); where it is "" the issuer tells its
+    own. When a token names a key that is not known, and from time to time, they are fetched again
+    beside, so that no request waits for another server.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class TokenCheck:
     ) -> None:
         if not issuer or not audience:
             raise SettingError(
-                "jwt_keys needs jwt_issuer and jwt_audience: who signs, and for whom."
+                "Tokens need jwt_issuer and jwt_audience: who signs them, and for whom."
             )
+        self._told = f"jwt_keys: {source}" if source else f"jwt_issuer: {issuer}"
         self._source, self._issuer, self._audience = source, issuer, audience
         self._name_claim, self._groups_claim = name_claim, groups_claim
         self._admin_group = admin_group
-        self._fetch = fetch or fetch_keys
+        usual = fetch_keys if source else lambda _: fetch_issuers_keys(issuer)
+        self._fetch = fetch or usual
         self._clock = clock
         self._lock = threading.Lock()
         self._loaded_at = clock()
@@ -60,7 +63,7 @@ class TokenCheck:
             self._keys = self._load()
         except Exception as error:  # a file, the network, JSON, a key
             raise SettingError(
-                f"jwt_keys: {source} gives no keys ({error}). Name a JWKS file or "
+                f"{self._told} gives no keys ({error}). Correct it; jwt_keys takes a JWKS file or "
                 "its https address."
             ) from error
 
@@ -79,8 +82,9 @@ class TokenCheck:
         try:
             key = self._keys.get(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
-                self._refresh()
+                self._refresh(REFRESH_SECONDS)
                 return None
+            self._refresh(KEEP_SECONDS)
             claims = jwt.decode(
                 token,
                 key.key,
@@ -103,10 +107,10 @@ class TokenCheck:
         is_admin = bool(self._admin_group) and self._admin_group in groups
         return Caller(NAME_PREFIX + name, groups, is_admin)
 
-    def _refresh(self) -> None:
-        """Look for new keys, beside; the next request with such a token finds them."""
+    def _refresh(self, seconds: float) -> None:
+        """Fetch what is older beside; the next request with such a token finds new keys."""
         with self._lock:
-            if self._clock() - self._loaded_at < REFRESH_SECONDS:
+            if self._clock() - self._loaded_at < seconds:
                 return
             self._loaded_at = self._clock()
         threading.Thread(target=self._reload, name="jwt keys", daemon=True).start()
@@ -115,17 +119,9 @@ class TokenCheck:
         try:
             self._keys = self._load()
         except Exception as error:  # the keys of before go on to count
-            log.warning("jwt_keys: %s cannot be read again (%s).", self._source, error)
+            log.warning("%s: its keys cannot be read again (%s).", self._told, error)
 
 
 def fetch_keys(source: str) -> bytes:
-    """A file's bytes, or an address's: https, or http here. Redirects are not followed."""
-    if "://" not in source:
-        return Path(source).expanduser().read_bytes()
-    import httpx
-
-    parts = urlsplit(source)
-    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
-    if parts.scheme != "https" and not is_here:
-        raise SettingError("the address must begin with https://")
-    return httpx.get(source, timeout=FETCH_SECONDS).raise_for_status().content
+    """A file's bytes, or an address's."""
+    return fetch(source) if "://" in source else Path(source).expanduser().read_bytes()

@@ -216,6 +216,14 @@ def state_with(generator: Generator | None, state: str) -> str:
     return GENERATOR_STATES.get(of_model, state) if state == "ready" else state
 
 
+def components_with(generator: Generator | None, components: dict[str, str]) -> dict[str, str]:
+    """The words on a program's parts, its language model's trouble considered."""
+    if components.get("generator") != "ready":
+        return components
+    word = "none" if generator is None else getattr(generator, "state", "ready")
+    return components | {"generator": word}
+
+
 def server_urls(settings: Settings) -> list[str]:
     """The servers that `generator` names, as in openai:URL1,URL2. Raises SettingError."""
     named = settings.generator.removeprefix(SERVER_PREFIX).split(",")

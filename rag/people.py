@@ -60,7 +60,7 @@ def open_people(settings: Settings, say: Callable[[str], None]) -> People:
 
 
 def _token_check(settings: Settings) -> TokenCheck | None:
-    if not settings.jwt_keys:
+    if not settings.jwt_keys and not settings.jwt_issuer:
         return None
     return TokenCheck(
         settings.jwt_keys,

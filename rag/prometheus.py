@@ -61,6 +61,9 @@ class Metrics:
         self._tokens = make(counter, "tokens", "Tokens read and written.", ("kind",))
         self._cache = make(counter, "cache_lookups", "Looks into the cache.", ("kind", "result"))
         self._cache_failures = make(counter, "cache_failures", "What the cache could not do.")
+        self._limits_failures = make(
+            counter, "limits_failures", "What could not be counted where limits are shared."
+        )  # fmt: skip
         self._lost = make(counter, "audit_lost", "Entries that the audit log could not keep.")
         self._active = make(prometheus.Gauge, "active_answers", "Answers under way.")
         make(prometheus.Info, "build", "This program.").info({"version": version})
@@ -91,6 +94,9 @@ class Metrics:
 
     def cache_failed(self) -> None:
         self._cache_failures.inc()
+
+    def limits_failed(self) -> None:
+        self._limits_failures.inc()
 
     def lose(self, count: int) -> None:
         """Entries of the audit log that are lost."""

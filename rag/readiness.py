@@ -16,6 +16,7 @@ class Readiness:
 
     def __init__(self, lock: threading.RLock, waiting: dict[str, str]) -> None:
         self._lock = lock
+        self._parts = tuple(waiting)
         self._waiting = waiting
         self._ready = threading.Event()
         self.error: FootnoteError | None = None
@@ -55,6 +56,12 @@ class Readiness:
         if self.error is not None:
             raise type(self.error)(*self.error.args)  # each asker gets an error of its own
         return is_set
+
+    def components(self) -> dict[str, str]:
+        """Each part with a word: ready, loading, or stopped where something went wrong."""
+        with self._lock:
+            missing = "loading" if self.error is None else "stopped"
+            return {part: missing if part in self._waiting else "ready" for part in self._parts}
 
     def state(self) -> str:
         """One line: `ready`, or what is going on."""

@@ -24,19 +24,20 @@ from rag.pipeline import Footnote
 from rag.prometheus import Condition, Metrics
 from rag.recorded import RecordedFootnote
 from rag.recorder import Recorder
+from rag.redis_server import URL_PREFIXES
 
 CACHE_FILE = "answers.sqlite3"
 AUDIT_FOLDER = "audit"
 NONE = "none"
 AUTO = "auto"
-REDIS_PREFIXES = ("redis://", "rediss://", "unix://")
 SECONDS_PER_DAY = 86_400
 # Settings that no answer depends on, the documents aside; every other one is in a cache's key.
 BESIDE_ANSWERS = {
     "index", "cache", "log_level", "log_format", "traces_url", "audit", "audit_days",
     "audit_file_mb", "audit_questions", "cache_url", "cache_mb", "cache_days", "cache_similarity",
     "api_key", "passwords", "num_threads", "readers", "debounce_ms", "poll_seconds",
-    "lock_seconds", "collections", "host", "port",
+    "lock_seconds", "collections", "host", "port", "limits_url",
+    "metrics_group",
 }  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def open_cache(settings: Settings, on_failure: Callable[[], None]) -> AnswerCach
     url = settings.cache_url.get_secret_value()
     if url == NONE:
         return None
-    if url != AUTO and not url.startswith(REDIS_PREFIXES):
+    if url != AUTO and not url.startswith(URL_PREFIXES):
         raise SettingError(
             "cache_url is none of auto, none and redis://HOST:PORT/0. Correct it, or leave it out."
         )

@@ -111,6 +111,10 @@ class Service(DocumentKeeping):
     def state(self) -> str:
         return parts.state_with(self._generator, self._readiness.state())
 
+    def components(self) -> dict[str, str]:
+        """Each part with a word on how it is; of the language model its own, such as restarting."""
+        return parts.components_with(self._generator, self._readiness.components())
+
     def status(self) -> dict[str, Any]:
         """Everything a program may want to know."""
         return {

@@ -21,7 +21,7 @@ from rag.throttle import Throttle
 OPEN_PATHS = frozenset(
     {
         *("/", "/login", "/auth/config", "/favicon", "/logo", "/project/translations"),
-        *("/health", "/healthz"),
+        *("/health", "/healthz", "/readyz"),
     }
 )
 OPEN_FOLDERS = ("/assets/", "/public/", "/thread/")

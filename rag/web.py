@@ -148,8 +148,8 @@ def create_app(
     set_service(service, people)
     folder = _prepare_folder(people) if chat else None
     kept = _let_in(people, service) if chat and people else None
-    app = FastAPI(lifespan=_lifespan(service, folder, people, kept), openapi_url=None)
-    limits = web_api.limits_of(service.settings)
+    limits = web_api.limits_of(service)
+    app = FastAPI(lifespan=_lifespan(service, folder, people, kept, limits), openapi_url=None)
     add_routes(app, service, people, limits)
     policy = web_chainlit.mount(app) if chat else BARE_POLICY
     token = web_chainlit.token_of if chat and people and not people.is_anonymous else None
@@ -233,7 +233,7 @@ def add_routes(app: FastAPI, service: Service, people: People | None, limits: Li
 
 
 def _lifespan(  # type: ignore[no-untyped-def]
-    service: Service, folder: Path | None, people: People | None, kept: Any
+    service: Service, folder: Path | None, people: People | None, kept: Any, limits: Limits
 ):
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -242,6 +242,7 @@ def _lifespan(  # type: ignore[no-untyped-def]
             yield
         finally:
             await run_in_threadpool(service.close)
+            await run_in_threadpool(limits.close)
             if kept is not None:
                 await kept.close()
             if people is not None:
@@ -265,7 +266,7 @@ def open_in_chainlit() -> None:
     set_service(service, people)
     kept = _let_in(people, service)
     ours = FastAPI(openapi_url=None)
-    limits = web_api.limits_of(service.settings)
+    limits = web_api.limits_of(service)
     add_routes(ours, service, people, limits)
     chainlit.server.app.router.routes[:0] = ours.router.routes  # before its catch-all
     policy = web_chainlit.keep_page_inside()
@@ -278,6 +279,7 @@ def open_in_chainlit() -> None:
 
     async def close() -> None:
         await run_in_threadpool(service.close)
+        await run_in_threadpool(limits.close)
         if kept is not None:
             await kept.close()
         people.close()

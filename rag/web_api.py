@@ -13,13 +13,17 @@ from rag.api.app_parts import add_api
 from rag.api.health import Exposition, exposition_of
 from rag.api.intake import CallerLimit, Intake
 from rag.api.limits import LimitNumbers, Limits
+from rag.api.rates import RateError, RateStore, TolerantRates
 from rag.api.serving import Api
 from rag.collection import chosen
 from rag.config import Settings
-from rag.errors import SearchError
+from rag.errors import SearchError, SettingError
 from rag.identity import Proxies
 from rag.library import Asker
 from rag.people import People, clean_origin
+from rag.prometheus import Metrics
+from rag.redis_server import URL_PREFIXES
+from rag.tolerant import Tolerant
 from rag.where import Where
 
 log = logging.getLogger(__name__)
@@ -44,19 +48,52 @@ def put_api(
         limits=limits,
         answer_seconds=settings.answer_seconds,
         origin=people.origins[0] if people and people.origins else "",
+        metrics_group=settings.metrics_group,
     )
     add_api(app, api, _exposition(service, limits))
 
 
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
-        LimitNumbers(
-            settings.requests_per_minute,
-            settings.address_requests_per_minute,
-            settings.tokens_per_day,
-            settings.max_answers,
-        )
+def limits_of(service: Any) -> Limits:
+    """Counted in Redis where the settings name one. Raises SettingError."""
+    settings: Settings = service.settings
+    numbers = LimitNumbers(
+        settings.requests_per_minute,
+        settings.address_requests_per_minute,
+        settings.tokens_per_day,
+        settings.max_answers,
     )
+    if not (url := limits_place(settings)):
+        return Limits(numbers)
+
+    def open_store() -> RateStore:
+        from rag.api.redis_rates import RedisRates
+
+        return RedisRates(url)
+
+    metrics = _metrics(service)
+    shared: Tolerant[RateStore] = Tolerant(
+        open_store,
+        RateError,
+        otherwise="Until it is back each process counts alone.",
+        well_again="Limits are shared again.",
+        on_failure=metrics.limits_failed if metrics else lambda: None,
+    )
+    return Limits(numbers, TolerantRates(shared), is_remote=True, is_well=lambda: shared.is_well)
+
+
+def limits_place(settings: Settings) -> str:
+    """The Redis server that limits are counted in; "" where this process counts."""
+    url = settings.limits_url.get_secret_value()
+    if url == "auto":
+        url = settings.cache_url.get_secret_value()
+        return url if url.startswith(URL_PREFIXES) else ""
+    if url == "none":
+        return ""
+    if not url.startswith(URL_PREFIXES):
+        raise SettingError(
+            "limits_url is none of auto, none and redis://HOST:PORT/0. Correct it, or leave it out."
+        )
+    return url
 
 
 def served_collections(settings: Settings) -> dict[str, Where]:
@@ -75,16 +112,20 @@ def served_collections(settings: Settings) -> dict[str, Where]:
 
 def _exposition(service: Any, limits: Limits) -> Exposition:
     """The metrics of the recording where there is one, else what is known of the index."""
-    recording = getattr(service, "recording", None)
-    if recording is not None and recording.metrics is not None:
-        kept: Exposition = recording.metrics.exposition
-        return kept
+    if (metrics := _metrics(service)) is not None:
+        return metrics.exposition
 
     def figures() -> dict[str, float]:
         counts = {f"index_{name}": float(n) for name, n in service.catalog.counts().items()}
         return {**counts, "api_active_answers": float(limits.num_answers)}
 
     return exposition_of(figures)
+
+
+def _metrics(service: Any) -> Metrics | None:
+    recording = getattr(service, "recording", None)
+    found: Metrics | None = recording.metrics if recording is not None else None
+    return found
 
 
 def add_caller_limit(app: FastAPI, limits: Limits) -> None:

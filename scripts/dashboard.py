@@ -56,6 +56,7 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
         "What was lost", "short",
         [
             ("sum(increase(footnote_cache_failures_total[1h]))", "cache failures"),
+            ("sum(increase(footnote_limits_failures_total[1h]))", "failures of shared limits"),
             ("sum(increase(footnote_audit_lost_total[1h]))", "audit entries"),
         ],
     ),

@@ -348,6 +348,9 @@ class ScriptedService:
     def state(self) -> str:
         return self.footnote.state
 
+    def components(self) -> dict[str, str]:
+        return {"generator": "ready" if self.footnote.state == "ready" else "loading"}
+
     def status(self) -> dict[str, Any]:
         return {"generator": "scripted"}
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
-from api_service import Callers, callers
+import yaml
+from api_service import Callers, callers, running
 from starlette.routing import Route
+from typer.testing import CliRunner
+
+from rag.cli import app as cli
+from rag.errors import FootnoteError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # A route that is not in this table fails the test: say who may call it, and how it is called.
-OPEN = {"GET /health", "GET /healthz"}
+OPEN = {"GET /health", "GET /healthz", "GET /readyz"}
 ADMIN = {
     "POST /api/sync": "", "POST /api/left-out": "?path=/docs/scan.pdf",
     "DELETE /api/left-out": "?path=/docs/scan.pdf", "GET /metrics": "",
@@ -17,7 +26,7 @@ ADMIN = {
 ANY = {
     "POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{name:path}",
     "POST /v1/embeddings", "POST /api/search", "POST /api/ask", "GET /api/collections",
-    "GET /readyz", "GET /docs", "GET /openapi.json",
+    "GET /docs", "GET /openapi.json",
     "GET /view/{document_id:int}", "GET /view/{document_id:int}/page/{page:int}.png",
     "GET /view/unsourced", "GET /file/{document_id:int}", "GET /api/passage/{document_id:int}",
     "GET /api/library", "GET /api/documents", "GET /api/documents/failures", "GET /api/news",
@@ -70,6 +79,56 @@ def test_a_stranger_reaches_nothing_but_health(who: Callers) -> None:
         if route not in OPEN:
             assert response.headers["www-authenticate"] == "Bearer", route
     assert client.get("/health").json() == client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_stranger_learns_whether_it_is_ready_and_no_more(who: Callers) -> None:
+    """A probe has no key; what the matter is may hold paths and addresses."""
+    who.service.footnote.state = "loading /secret/model"
+    try:
+        for client, known in ((who.client(""), False), (who.client("other"), True)):
+            response = client.get("/readyz")
+            told = response.json()
+            assert response.status_code == 503 and not told["ready"]
+            assert told["components"] == {"generator": "loading"}
+            assert told.get("state") == ("loading /secret/model" if known else None)
+    finally:
+        who.service.footnote.state = "ready"
+    wrong = who.client("").get("/readyz", headers={"Authorization": "Bearer fn-wrong"})
+    assert wrong.status_code == 200
+    assert wrong.json() == {"ready": True, "components": {"generator": "ready"}}
+
+
+def test_a_failure_is_told_to_whom_is_known_alone(
+    who: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(timeout: float | None = None) -> bool:
+        raise FootnoteError("No model at /secret.")
+
+    monkeypatch.setattr(who.service, "wait", fail)
+    monkeypatch.setattr(who.service, "state", lambda: "stopped: No model at /secret.")
+    stranger, known = who.client("").get("/readyz"), who.client("other").get("/readyz")
+    assert stranger.status_code == known.status_code == 503
+    assert "secret" not in stranger.text and "secret" in known.text
+
+
+def test_prometheus_reads_the_metrics_with_a_key_from_a_file(
+    who: Callers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As deploy/compose.yaml says to make it; Prometheus leaves out the line's end."""
+    monkeypatch.setenv("FOOTNOTE_API_KEYS", str(who.keys._path))
+    made = CliRunner().invoke(cli, ["keys", "create", "prometheus", "--groups", "metrics"])
+    (tmp_path / "metrics.key").write_text(made.stdout)
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus.compose.yml").read_text())
+    (job,) = (one for one in scraped["scrape_configs"] if one["job_name"] == "footnote")
+    assert job["authorization"]["credentials_file"]
+    shown = f"{job['authorization']['type']} {(tmp_path / 'metrics.key').read_text().strip()}"
+    with running(who.app) as url:
+        response = httpx.get(url + job["metrics_path"], headers={"Authorization": shown})
+        synced = httpx.post(f"{url}/api/sync", headers={"Authorization": shown})
+    assert response.status_code == 200 and "footnote_index_documents" in response.text
+    assert synced.status_code == 403
+    refused = who.client("other").get("/metrics")
+    assert refused.status_code == 403 and "'metrics'" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("shown", ["fn-wrong", "fn-", "x.y.z", "", "Basic eDp5"])

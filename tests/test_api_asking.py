@@ -6,6 +6,8 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from rag.api.failure import ApiError
 from rag.api.limits import LimitNumbers, Limits
 from rag.api.serving import AnswerStream, Api
 from rag.ask_options import AskOptions
+from rag.errors import GenerationError
 from rag.library import EVERYBODY
+from rag.types import AnswerFinished, SourcesFound
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,41 @@ def test_an_answer_in_events(client: TestClient) -> None:
     assert names[0] == "sources" and names[-1] == "answer" and "citation" in names
     text = "".join(d["text"] if n == "text" else d["label"] for n, d in told[1:-1])
     assert text == told[-1][1]["answer"]
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_whether_it_is_cached_is_told(
+    who: Callers, client: TestClient, monkeypatch: pytest.MonkeyPatch, is_cached: bool
+) -> None:
+    """By all ways of asking; what is cached takes no tokens of the day."""
+    stream = who.service.footnote.stream
+
+    def as_cached(*given: Any) -> Iterator[Any]:
+        for event in stream(*given):
+            if isinstance(event, AnswerFinished):
+                event = AnswerFinished(replace(event.answer, cached=is_cached))
+            yield event
+
+    monkeypatch.setattr(who.service.footnote, "stream", as_cached)
+    asked: dict[str, Any] = {"question": FAULT_QUESTION}
+    assert client.post("/api/ask", json=asked).json()["cached"] is is_cached
+    streamed = events(client.post("/api/ask", json=asked | {"stream": True}).text)
+    assert json.loads(streamed[-1][1])["cached"] is is_cached
+    asked = {"messages": [{"role": "user", "content": FAULT_QUESTION}]}
+    assert client.post("/v1/chat/completions", json=asked).json()["cached"] is is_cached
+    chunks = events(client.post("/v1/chat/completions", json=asked | {"stream": True}).text)
+    assert json.loads(chunks[-2][1])["cached"] is is_cached
+    assert all("cached" not in json.loads(data) for _, data in chunks[:-2])
+    assert client.post("/api/search", json={"query": "pump"}).json()["cached"] is False
+
+    async def spend() -> float:
+        api = make_api(who, limits=Limits(LimitNumbers(tokens_per_day=1490)))
+        held = stream_of(api, FAULT_QUESTION)
+        await held.finished(Request({"type": "http"}))
+        await held.close()
+        return api.limits.store.wait(api.limits._tokens, EVERYBODY.name)
+
+    assert (asyncio.run(spend()) == 0) is is_cached
 
 
 def test_a_failure_in_the_middle_is_the_last_event(client: TestClient) -> None:
@@ -141,6 +180,13 @@ class Leaving:
         return True
 
 
+class Staying:
+    """A request whose client waits on."""
+
+    async def is_disconnected(self) -> bool:
+        return False
+
+
 def make_api(who: Callers, **others: Any) -> Api:
     return Api(who.service, lambda request: EVERYBODY, **others)
 
@@ -173,12 +219,39 @@ def test_an_answer_that_takes_too_long_ends(who: Callers) -> None:
     async def wait() -> None:
         stream = stream_of(make_api(who, answer_seconds=0.05), "endless")
         with pytest.raises(ApiError) as late:
-            async for _ in stream.rest(await stream.first(Request({"type": "http"}))):
+            staying: Any = Staying()
+            async for _ in stream.rest(await stream.first(staying)):
                 pass
         assert late.value.status == 504
         await stream.close()
 
     asyncio.run(wait())
+
+
+@pytest.mark.parametrize(
+    ("question", "is_paid"), [("prompt", True), ("endless", True), ("fail", False)]
+)
+def test_who_leaves_early_pays_for_what_was_read(
+    who: Callers, question: str, is_paid: bool
+) -> None:
+    """Else a day's tokens would bind only those who wait for the end. A failure is free."""
+
+    async def leave() -> None:
+        api = make_api(who, limits=Limits(LimitNumbers(tokens_per_day=1432)), beat_seconds=0.01)
+        stream = stream_of(api, question)
+        staying: Any = Staying()
+        rest = stream.rest(await stream.first(staying))
+        with suppress(GenerationError):
+            assert isinstance(await anext(rest), SourcesFound)
+            while await anext(rest) is None and question != "prompt":
+                pass
+        await rest.aclose()
+        for _ in range(2):  # closing again costs nothing
+            await stream.close()
+        wait = api.limits.store.wait(api.limits._tokens, EVERYBODY.name)
+        assert (wait > 0) is is_paid and wait < 500
+
+    asyncio.run(leave())
 
 
 def test_tokens_of_an_answer_are_counted(who: Callers) -> None:
@@ -187,8 +260,9 @@ def test_tokens_of_an_answer_are_counted(who: Callers) -> None:
         stream = stream_of(api, "options")
         await stream.finished(Request({"type": "http"}))
         await stream.close()
+        request = Request({"type": "http", "headers": []})
         with pytest.raises(ApiError, match="tokens") as over:
-            stream_of(api, "options")
+            await AnswerStream.begin(api, request, "options", [], AskOptions())
         assert over.value.status == 429 and (over.value.retry_after or 0) > 3600
 
     asyncio.run(ask())

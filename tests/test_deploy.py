@@ -77,7 +77,8 @@ def test_an_image_lets_nobody_in_unknown(
     """Its own settings, with folders that are here: it refuses until there is an account."""
     said = " ".join(text for kind, text in instructions(name) if kind == "ENV")
     given = dict(re.findall(r"\b(FOOTNOTE_[A-Z_]+)=(\S+)", said))
-    assert Path(given["FOOTNOTE_ACCOUNTS"]).is_relative_to(given["FOOTNOTE_INDEX"])
+    for kept in ("FOOTNOTE_ACCOUNTS", "FOOTNOTE_API_KEYS"):  # the home is gone with the container
+        assert Path(given[kept]).is_relative_to(given["FOOTNOTE_INDEX"])
     for variable, value in given.items():
         monkeypatch.setenv(variable, value.replace("/", f"{tmp_path}/", 1))
     command = yaml.safe_load(instructions(name)[-1][1])
@@ -120,6 +121,25 @@ def test_what_is_scraped_and_shown_is_a_service() -> None:
             assert {target.split(":")[0] for target in config["targets"]} <= set(services)
     shown = yaml.safe_load((DEPLOY / "grafana" / "datasource.yaml").read_text("utf-8"))
     assert re.fullmatch(r"http://(\w+):9090", shown["datasources"][0]["url"])[1] in services  # type: ignore[index]
+
+
+def test_prometheus_has_the_key_of_the_metrics() -> None:
+    """Where it is told to look, from a file that is made by hand and never committed."""
+    scraped = yaml.safe_load((DEPLOY / "prometheus.compose.yml").read_text("utf-8"))
+    (job,) = (one for one in scraped["scrape_configs"] if one["job_name"] == "footnote")
+    given = job["authorization"]
+    folder, name = given["credentials_file"].rsplit("/", 1)
+    assert (given["type"], folder) == ("Bearer", "/run/secrets")
+    assert compose()["services"]["prometheus"]["secrets"] == [name]
+    file = compose()["secrets"][name]["file"].removeprefix("./")
+    assert f"deploy/{file}" in (ROOT / ".gitignore").read_text("utf-8").split()
+    group = Settings.model_fields["metrics_group"].default
+    how = f"footnote keys create prometheus --groups {group} > "
+    assert how + f"deploy/{file}" in (DEPLOY / "compose.yaml").read_text("utf-8")
+    bare = (DEPLOY / "prometheus.yml").read_text("utf-8")
+    told = yaml.safe_load(bare.replace("# authorization", "authorization"))
+    (job,) = told["scrape_configs"]
+    assert how + job["authorization"]["credentials_file"] in bare
 
 
 def test_grafana_finds_the_dashboards() -> None:

@@ -111,6 +111,41 @@ def test_keys_that_cannot_be_had_are_told(source: str) -> None:
         TokenCheck(source, issuer=ISSUER, audience=AUDIENCE)
 
 
+def test_keys_are_looked_up_again_from_time_to_time() -> None:
+    """One that was withdrawn counts no more; where nobody answers the old ones go on to count."""
+    served, now, tries = [key_set(one=KEY)], [0.0], list[float]()
+
+    def fetch(source: str) -> bytes:
+        tries.append(now[0])
+        return served[0]
+
+    def reloaded() -> None:
+        for thread in threading.enumerate():
+            if thread.name == "jwt keys":
+                thread.join(10)
+
+    check = TokenCheck("x", issuer=ISSUER, audience=AUDIENCE, fetch=fetch, clock=lambda: now[0])
+    served[0] = b"not now"
+    for moment in (100.0, 3500.0, 3600.0, 3601.0, 7100.0):
+        now[0] = moment
+        assert check.check(token()) == Caller("jwt:anna")
+        reloaded()
+    assert tries == [0.0, 3600.0]
+    served[0], now[0] = key_set(two=OTHER), 7200.0
+    check.check(token())
+    reloaded()
+    assert check.check(token()) is None and check.check(token(OTHER, "two")) is not None
+    for _ in range(20):
+        check.check(token(kid="unknown"))
+        reloaded()
+    assert tries == [0.0, 3600.0, 7200.0]
+    now[0] += 60.0
+    for _ in range(20):
+        check.check(token(kid="unknown"))
+        reloaded()
+    assert tries[3:] == [7260.0]
+
+
 def test_issuer_and_audience_are_needed() -> None:
     with pytest.raises(SettingError, match="jwt_issuer"):
         TokenCheck("x", issuer="", audience=AUDIENCE, fetch=lambda source: key_set(one=KEY))

@@ -46,6 +46,7 @@ def test_what_is_observed() -> None:
     with metrics.answering():
         assert samples(metrics)["footnote_active_answers"] == 1
     metrics.cache_failed()
+    metrics.limits_failed()
     metrics.lose(2)
     found = samples(metrics)
     labels = {"client": "api", "kind": "ask", "outcome": "answered"}
@@ -58,6 +59,7 @@ def test_what_is_observed() -> None:
     assert found["footnote_cache_lookups_total{'kind': 'ask', 'result': 'miss'}"] == 1
     assert not [name for name in found if "'kind': 'search', 'result'" in name]
     assert (found["footnote_cache_failures_total"], found["footnote_audit_lost_total"]) == (1, 2)
+    assert found["footnote_limits_failures_total"] == 1
     assert found["footnote_build_info{'version': '1.2'}"] == 1
     assert found["footnote_active_answers"] == 0
 

@@ -380,7 +380,7 @@ def test_a_broken_cache_never_stops_an_answer(
     assert caplog.text.count("The cache is gone.") == 1
     assert asked.metric("footnote_cache_failures_total") == 2
     now[0] += 31.0
-    store._open_store, store._store = (
+    store._store._open, store._store._opened = (
         lambda: SqliteStore(tmp_path / "new", max_bytes=10**6, max_seconds=9),
         None,
     )

@@ -12,8 +12,17 @@ from api_service import Callers, callers
 from fastapi import Request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from rag.api.schemas import AskRequest, ChatRequest, EmbeddingRequest, SearchRequest
+from rag.api.schemas import (
+    AskAnswer,
+    AskRequest,
+    ChatAnswer,
+    ChatRequest,
+    EmbeddingRequest,
+    SearchAnswer,
+    SearchRequest,
+)
 from rag.api.serving import Api
 from rag.config import Settings
 from rag.library import EVERYBODY
@@ -75,6 +84,21 @@ def test_the_examples_of_the_schema_work(who: Callers) -> None:
             assert client.post(path, json=example).status_code == 200, path
             tried += 1
     assert tried == 4
+
+
+@pytest.mark.parametrize("model", [SearchAnswer, AskAnswer, ChatAnswer])
+def test_the_examples_of_answers_are_such(who: Callers, model: type[BaseModel]) -> None:
+    schema = who.client().get("/openapi.json").json()["components"]["schemas"][model.__name__]
+    (example,) = schema["examples"]
+    assert set(example) == set(model.model_fields) and set(example) == set(schema["properties"])
+    made = model.model_validate(example)
+    assert schema["properties"]["cached"]["description"] and "cached" in schema["required"]
+    if isinstance(made, ChatAnswer):
+        (choice,) = made.choices
+        (marked,) = choice.message.annotations
+        span = marked["url_citation"]
+        text = choice.message.content[span["start_index"] : span["end_index"]]
+        assert text == made.citations[0].label
 
 
 def test_the_page_about_it_needs_nothing_from_elsewhere(who: Callers) -> None:

@@ -71,7 +71,7 @@ def asking_router(api: Api) -> APIRouter:
         where = await run_in_threadpool(api.where, request, given)
         history = [Message(turn.role, turn.content) for turn in given.history]
         options = ask_options(given, where, given.temperature, given.json_schema)
-        stream = AnswerStream(api, request, given.question, history, options)
+        stream = await AnswerStream.begin(api, request, given.question, history, options)
         return await respond(api, request, stream, is_streamed=given.stream)
 
     @router.get("/collections", response_model=CollectionList, summary="Parts of the library")

@@ -53,7 +53,7 @@ class Intake:
 
         try:
             if is_program(scope):
-                self._limits.admit_address(self._address_of(HTTPConnection(scope)))
+                await self._limits.admit_address(self._address_of(HTTPConnection(scope)))
             if self._is_bounded(scope):
                 self._check_length(Headers(scope=scope).get("content-length", "0"))
                 receive = self._bounded(receive)
@@ -107,7 +107,7 @@ class CallerLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_program(scope):
             try:
-                self._limits.admit_caller((current_caller.get() or ANONYMOUS).name)
+                await self._limits.admit_caller((current_caller.get() or ANONYMOUS).name)
             except ApiError as error:
                 await failure_response(scope["path"], error)(scope, receive, send)
                 return

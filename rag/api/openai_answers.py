@@ -66,6 +66,7 @@ def _extension(answer: Answer, url_of: results.UrlOf) -> dict[str, Any]:
     return {
         "citations": [results.cited(one, url_of) for one in answer.citations],
         "abstained": answer.abstained,
+        "cached": answer.cached,
     }
 
 

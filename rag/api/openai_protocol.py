@@ -55,7 +55,7 @@ def openai_router(api: Api) -> APIRouter:
             own.collection = name
         where = await run_in_threadpool(api.where, request, own)
         options = ask_options(own, where, given.temperature, schema)
-        stream = AnswerStream(api, request, question, history, options)
+        stream = await AnswerStream.begin(api, request, question, history, options)
         return await respond(api, request, stream, given)
 
     @router.get("/models", response_model=ModelList, summary="What can be asked")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from rag.api.examples import ASK_ANSWER, CHAT_ANSWER, SEARCH_ANSWER
 from rag.scopes import Scope
 from rag.where import Mode, Where
 
@@ -201,6 +202,14 @@ class OpenAIFailure(Open):
     error: OpenAIFailureDetail
 
 
+CACHED = "whether it was found, or written, for the same question before"
+Cached = Annotated[bool, Field(description=CACHED)]
+
+
+def _shown(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="allow", json_schema_extra={"examples": [example]})
+
+
 class FoundHit(Open):
     rank: int
     score: float
@@ -216,10 +225,13 @@ class FoundHit(Open):
 
 
 class SearchAnswer(Open):
+    model_config = _shown(SEARCH_ANSWER)
+
     query: str
     mode: Mode
     notes: list[str]
     took_ms: float
+    cached: Cached
     hits: list[FoundHit]
 
 
@@ -241,12 +253,15 @@ class CitationJson(Open):
 
 
 class AskAnswer(Open):
+    model_config = _shown(ASK_ANSWER)
+
     question: str
     answer: str
     abstained: bool
     citations: list[CitationJson]
     model: str
-    usage: dict[str, int]
+    cached: Cached
+    usage: dict[str, int] = Field(description="what writing it took, if it is cached: then")
 
 
 class ModelCard(Open):
@@ -280,6 +295,8 @@ class ChatChoice(Open):
 
 
 class ChatAnswer(Open):
+    model_config = _shown(CHAT_ANSWER)
+
     id: str
     object: Literal["chat.completion"] = "chat.completion"
     created: int
@@ -288,6 +305,7 @@ class ChatAnswer(Open):
     usage: Usage
     citations: list[CitationJson] = Field(description="Footnote's own: quotes and verdicts")
     abstained: bool
+    cached: Cached
 
 
 class Embedding(Open):

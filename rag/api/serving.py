@@ -20,7 +20,7 @@ from rag.chat.stream import iterate_in_thread
 from rag.generate.stopping import Stopper
 from rag.library import Asker, Library
 from rag.origin import Origin, asking_as
-from rag.types import AnswerEvent, AnswerFinished, Message
+from rag.types import AnswerEvent, AnswerFinished, AnswerText, Message, SourcesFound
 from rag.where import Where
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ class ApiService(Protocol):
     def library(self) -> Library: ...
     def wait(self, timeout: float | None = None) -> bool: ...
     def state(self) -> str: ...
+    def components(self) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """`collections` are parts of the index by name; `origin` is how browsers reach the server."""
+    """`collections` are parts of the index by name; `origin` is how browsers reach the server.
+
+    Beside admins the callers of `metrics_group` read the metrics.
+    """
 
     service: ApiService
     asker_of: Callable[[Request], Asker]
@@ -55,6 +59,7 @@ class Api:
     answer_seconds: float = 900.0
     origin: str = ""
     beat_seconds: float = BEAT_SECONDS
+    metrics_group: str = ""
 
     def check_ready(self) -> None:
         """Raises ApiError while parts are loading, and what keeps them from it."""
@@ -106,10 +111,24 @@ class AnswerStream:
                 return api.service.footnote.stream(question, history, options)
 
         self._held = ExitStack()
-        self._held.enter_context(api.limits.answering(self._name))
+        self._held.enter_context(api.limits.answering())
         self._events = iterate_in_thread(start, stopper.stop)
         self._next: asyncio.Future[AnswerEvent] | None = None
+        self._num_unpaid = 0  # tokens of what has come so far
         self._ends_at = asyncio.get_running_loop().time() + api.answer_seconds
+
+    @classmethod
+    async def begin(
+        cls,
+        api: Api,
+        request: Request,
+        question: str,
+        history: Sequence[Message],
+        options: AskOptions,
+    ) -> AnswerStream:
+        """Raises ApiError where the caller, or all together, may not ask more now."""
+        await api.limits.admit_answer(api.asker_of(request).name)
+        return cls(api, request, question, history, options)
 
     async def next(self) -> AnswerEvent | None:
         """Raises StopAsyncIteration at the end, ApiError when it takes too long."""
@@ -124,13 +143,30 @@ class AnswerStream:
         if not done:
             return None
         reached, self._next = self._next, None
-        event = reached.result()
-        if isinstance(event, AnswerFinished):
-            spent = event.answer.prompt_tokens + event.answer.completion_tokens
-            self._api.limits.spend(self._name, spent)
+        try:
+            event = reached.result()
+        except BaseException:
+            self._num_unpaid = 0  # a failure is not the caller's to pay
+            raise
+        await self._count(event)
         return event
 
+    async def _count(self, event: AnswerEvent) -> None:
+        """A finished answer tells its tokens; of another, its prompt and a token each text."""
+        match event:
+            case SourcesFound(packing=packing, found=found):
+                is_fresh = packing is not None and not (found and found.cached)
+                self._num_unpaid = packing.prompt_tokens if packing and is_fresh else 0
+            case AnswerText() if self._num_unpaid:
+                self._num_unpaid += 1
+            case AnswerFinished(answer=answer):
+                self._num_unpaid = 0
+                if not answer.cached:
+                    spent = answer.prompt_tokens + answer.completion_tokens
+                    await self._api.limits.spend(self._name, spent)
+
     async def close(self) -> None:
+        """Who leaves early has spent what was read and written until then."""
         try:
             if self._next is not None:
                 self._next.cancel()
@@ -139,6 +175,9 @@ class AnswerStream:
             await self._events.aclose()
         finally:
             self._held.close()
+            unpaid, self._num_unpaid = self._num_unpaid, 0
+            if unpaid:
+                await self._api.limits.spend(self._name, unpaid)
 
     async def first(self, request: Request) -> AnswerEvent:
         """The first event: a question that cannot be answered gets a status of its own."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import cast
 
 from rag.cache.store import StoreError
+from rag.redis_server import RedisServer
 
-CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 1.0
 PREFIX = "footnote:1:"
 MAX_FAMILY = 1000
 
@@ -22,37 +18,16 @@ class RedisStore:
     """
 
     def __init__(self, url: str, *, max_seconds: float) -> None:
-        self._place = _without_password(url)
-        try:
-            import redis
-        except ImportError as error:
-            raise StoreError(
-                f"The cache {self._place} needs the package redis. "
-                "Install it: pip install 'footnote[redis]'"
-            ) from error
-        self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError, ValueError)
+        self._server = RedisServer(url, purpose="cache", setting="cache_url", failure=StoreError)
+        self._client = self._server.client
         self._milliseconds = max(1, int(max_seconds * 1000))
-        with self._explained():
-            self._client: Any = redis.Redis.from_url(
-                url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
-            )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except self._errors as error:
-            raise StoreError(
-                f"The cache {self._place} cannot be used ({type(error).__name__}: "
-                f'{_first_line(error)}). Start that server, or correct cache_url ("none" is off).'
-            ) from error
 
     def get(self, key: str) -> bytes | None:
-        with self._explained():
+        with self._server.explained():
             return cast("bytes | None", self._client.get(PREFIX + key))
 
     def put(self, key: str, value: bytes, family: str = "", vector: bytes = b"") -> None:
-        with self._explained():
+        with self._server.explained():
             pipe = self._client.pipeline(transaction=False)
             pipe.set(PREFIX + key, value, px=self._milliseconds)
             if family and vector:
@@ -61,7 +36,7 @@ class RedisStore:
             pipe.execute()
 
     def family(self, family: str) -> list[tuple[str, bytes]]:
-        with self._explained():
+        with self._server.explained():
             found: list[tuple[str, bytes]] = []
             for key, vector in self._client.hscan_iter(PREFIX + family, count=MAX_FAMILY):
                 found.append((key.decode("ascii"), vector))
@@ -70,23 +45,8 @@ class RedisStore:
             return found
 
     def remove(self, key: str) -> None:
-        with self._explained():
+        with self._server.explained():
             self._client.delete(PREFIX + key)
 
     def close(self) -> None:
-        with self._explained():
-            self._client.close()
-
-
-def _without_password(url: str) -> str:
-    """Where it is, for people."""
-    try:
-        parts = urlsplit(url)
-        place = parts.hostname or parts.path
-        return f"{parts.scheme}://{place}" + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "in cache_url"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+        self._server.close()

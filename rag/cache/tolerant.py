@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 
 from rag.cache.store import OpenStore, Store, StoreError
+from rag.tolerant import Tolerant
 
 log = logging.getLogger(__name__)
-
-PAUSE_SECONDS = 30.0  # after a failure: not every question waits for a server that is gone
-
-Result = TypeVar("Result")
 
 
 class TolerantStore:
@@ -31,24 +26,28 @@ class TolerantStore:
         on_failure: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_store, self._on_failure, self._clock = open_store, on_failure, clock
-        self._lock = threading.Lock()
-        self._store: Store | None = None
-        self._paused_until = float("-inf")
-        self._was_said = False
+        self._on_failure = on_failure
+        self._store: Tolerant[Store] = Tolerant(
+            open_store,
+            StoreError,
+            otherwise="Questions are answered without it.",
+            well_again="The cache works again.",
+            on_failure=on_failure,
+            clock=clock,
+        )
         self._rejected: set[str] = set()
 
     def get(self, key: str) -> bytes | None:
-        return self._try(lambda store: store.get(key), None)
+        return self._store.attempt(lambda store: store.get(key), lambda: None)
 
     def put(self, key: str, value: bytes, family: str = "", vector: bytes = b"") -> None:
-        self._try(lambda store: store.put(key, value, family, vector), None)
+        self._store.attempt(lambda store: store.put(key, value, family, vector), lambda: None)
 
     def family(self, family: str) -> list[tuple[str, bytes]]:
-        return self._try(lambda store: store.family(family), [])
+        return self._store.attempt(lambda store: store.family(family), list)
 
     def remove(self, key: str) -> None:
-        self._try(lambda store: store.remove(key), None)
+        self._store.attempt(lambda store: store.remove(key), lambda: None)
 
     def reject(self, why: str) -> None:
         """Count that something could not be kept, and say why once."""
@@ -58,28 +57,5 @@ class TolerantStore:
             log.warning("An answer or a question could not be cached: %s", why)
 
     def close(self) -> None:
-        with self._lock, suppress(StoreError):
-            if self._store is not None:
-                self._store.close()
-
-    def _try(self, use: Callable[[Store], Result], otherwise: Result) -> Result:
-        if self._clock() < self._paused_until:
-            return otherwise
-        try:
-            with self._lock:
-                store = self._store = self._store or self._open_store()
-            result = use(store)
-        except StoreError as error:
-            self._fail(error)
-            return otherwise
-        if self._was_said:
-            self._was_said = False
-            log.warning("The cache works again.")
-        return result
-
-    def _fail(self, error: StoreError) -> None:
-        self._paused_until = self._clock() + PAUSE_SECONDS
-        self._on_failure()
-        if not self._was_said:
-            self._was_said = True
-            log.warning("%s Questions are answered without it.", error)
+        with suppress(StoreError):
+            self._store.close()

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from rag.errors import GenerationError
 from rag.generate import Generation, Generator
 from rag.types import Message
 
 STOPPED = "The answer was stopped."
+
+
+class Closable(Protocol):
+    """A generation, or something else that a question waits for."""
+
+    def close(self) -> None: ...
+
+
+Held = TypeVar("Held", bound=Closable)
 
 
 class Stopper:
@@ -21,7 +30,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: list[Generation] = []
+        self._open: list[Closable] = []
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -37,13 +46,17 @@ class Stopper:
         if self._is_stopped:
             raise GenerationError(STOPPED)
 
-    def hold(self, generation: Generation) -> Generation:
+    @property
+    def is_stopped(self) -> bool:
+        return self._is_stopped
+
+    def hold(self, held: Held) -> Held:
         """Close it with the question. Raises GenerationError if that was stopped meanwhile."""
         with self._lock:
             if not self._is_stopped:
-                self._open.append(generation)
-                return generation
-        generation.close()
+                self._open.append(held)
+                return held
+        held.close()
         raise GenerationError(STOPPED)
 
 
