@@ -132,14 +132,17 @@ class AuditLog:
         )
 
     def _append(self, now: datetime, line: bytes) -> None:
-        """In one write, so that lines of several processes do not mix; half a line is closed."""
+        """In one write, so that lines of several processes do not mix.
+
+        A full disk may take half a line; the next one that is written ends it first.
+        """
         path = self._current_file(now)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            written = os.write(descriptor, line)
-            if written < len(line):
-                with suppress(OSError):
-                    os.write(descriptor, b"\n")
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):
                 raise OSError(errno.ENOSPC, "No space left on device", str(path))
         finally:
             os.close(descriptor)
