@@ -11,6 +11,7 @@ from rag.api.failure import ApiError, ApiRoute
 from rag.api.schemas import FAILURES, Open
 from rag.api.serving import Api
 
+RETRY_SECONDS = "5"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 Exposition = Callable[[], tuple[bytes, str]]  # the metrics' text, and its content type
 
@@ -35,7 +36,10 @@ def health_router(api: Api, exposition: Exposition) -> APIRouter:
     def readyz() -> Response:
         is_ready = api.service.wait(0)  # raises what keeps it from it: 503
         told = {"ready": is_ready, "state": api.service.state()}
-        return JSONResponse(told, 200 if is_ready else 503)
+        if is_ready:
+            return JSONResponse(told)
+        told |= {"detail": told["state"], "reason": "loading"}
+        return JSONResponse(told, 503, headers={"Retry-After": RETRY_SECONDS})
 
     @router.get(
         "/metrics",
