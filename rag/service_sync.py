@@ -93,6 +93,11 @@ class DocumentKeeping:
         is_reader = self._indexes is not None and self._indexes.read_only
         return is_reader and self._roots is not None and not self.is_unwritable
 
+    def check_writable(self) -> None:
+        """For who does nothing but write. Raises IndexStateError."""
+        if self.is_unwritable:
+            raise IndexStateError(self.problem)
+
     def roots(self) -> list[Path]:
         """The folders that are kept up to date."""
         return all_roots(self._roots or (), self.catalog)

@@ -391,5 +391,8 @@ def test_an_index_that_cannot_be_written_is_searched_and_taken_over_once_it_can(
         assert any(line.startswith(shut) for line in lines)
         with pytest.raises(LibraryError, match="Read-only"):
             service.library.sync_now()
+        with pytest.raises(IndexStateError, match="Read-only"):
+            service.check_writable()
     eventually(lambda: len(service.footnote.search("pump cats", 5)) == 2)
     assert not service.sync_state().is_unwritable and service.problem == ""
+    service.check_writable()
