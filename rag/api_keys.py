@@ -7,7 +7,9 @@ what people think up, since that can be tried; nobody tries 2**256 keys, and eac
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +20,8 @@ from rag.access import Caller
 from rag.accounts import clean_group, clean_name
 from rag.errors import SettingError
 from rag.small_database import SmallDatabase
+
+log = logging.getLogger(__name__)
 
 KEY_PREFIX = "fn-"  # so that one knows a key that was left somewhere
 NAME_PREFIX = "key:"  # of the caller; people's names have no colon
@@ -56,6 +60,7 @@ class ApiKeys:
         self._path, self._clock = path, clock
         self._lock = threading.Lock()
         self._opened: SmallDatabase | None = None
+        self._was_said = False
 
     def close(self) -> None:
         with self._lock:
@@ -108,10 +113,20 @@ class ApiKeys:
         found = _key(*rows[0])
         if found.expires is not None and found.expires <= now:
             return None
-        if found.used is None or now - found.used > USE_SECONDS:
-            with self._database().writing() as connection:
-                connection.execute("UPDATE keys SET used = ? WHERE name = ?", (now, found.name))
+        if found.used is None or abs(now - found.used) > USE_SECONDS:  # the clock may be set back
+            self._note_use(found.name, now)
         return found.caller
+
+    def _note_use(self, name: str, now: float) -> None:
+        """Where that cannot be written, the key counts all the same."""
+        try:
+            with self._database().writing() as connection:
+                connection.execute("UPDATE keys SET used = ? WHERE name = ?", (now, name))
+            self._was_said = False
+        except sqlite3.Error as error:
+            if not self._was_said:
+                log.warning("%s: the last use of keys cannot be noted (%s).", self._path, error)
+            self._was_said = True
 
 
 _SELECT = "SELECT name, groups, is_admin, created, expires, used FROM keys"

@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from rag.believed_time import believed_time
+
 log = logging.getLogger(__name__)
 
 IGNORE_FILE = ".footnoteignore"  # keeps a folder's files out of the index
@@ -74,12 +76,13 @@ class AuditLog:
         days: int,
         max_file_bytes: int,
         questions: Redaction = "full",
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.folder = folder
         self.num_lost = 0
         self._days, self._max_file_bytes = days, max_file_bytes
-        self._questions, self._clock = questions, clock
+        self._questions, self._clock = questions, clock or _now
+        self._today = clock or _believed_now
         self._lock = threading.Lock()
         self._told_lost = 0
         self._was_said = False
@@ -92,7 +95,7 @@ class AuditLog:
             try:
                 self._make_folder()
                 self._append(now, self._line(entry, now))
-                self._tidy(now)
+                self._tidy(self._today())
             except OSError as error:
                 self._lose(error)
                 return
@@ -132,14 +135,17 @@ class AuditLog:
         )
 
     def _append(self, now: datetime, line: bytes) -> None:
-        """In one write, so that lines of several processes do not mix; half a line is closed."""
+        """In one write, so that lines of several processes do not mix.
+
+        A full disk may take half a line; the next one that is written ends it first.
+        """
         path = self._current_file(now)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            written = os.write(descriptor, line)
-            if written < len(line):
-                with suppress(OSError):
-                    os.write(descriptor, b"\n")
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):
                 raise OSError(errno.ENOSPC, "No space left on device", str(path))
         finally:
             os.close(descriptor)
@@ -196,6 +202,14 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         datetime.fromisoformat(entry["time"])
         return entry
     return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _believed_now() -> datetime:
+    return datetime.fromtimestamp(believed_time(), UTC)
 
 
 def _name(day: str, number: int) -> str:

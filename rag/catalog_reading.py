@@ -44,7 +44,10 @@ class CatalogReading(CatalogFile):
 
     def document_text(self, document_id: int) -> str:
         """Raises KeyError if there is no such document (any more)."""
-        rows = self._rows("SELECT text FROM documents WHERE document_id = ?", document_id)
+        try:
+            rows = self._rows("SELECT text FROM documents WHERE document_id = ?", document_id)
+        except OverflowError:  # a number larger than any row's
+            rows = []
         if not rows:
             raise KeyError(document_id)
         return str(rows[0][0])

@@ -193,6 +193,7 @@ def watch(
             service.start()
         for service in services:
             service.wait()
+            service.check_writable()
         output.say("Up to date; following the folders. Ctrl-C ends it.")
         for service in services:
             service.wait_closed()

@@ -57,7 +57,8 @@ class SchemaError(FootnoteError):
 class LibraryError(FootnoteError):
     """A file is not taken into the library, or out of it.
 
-    `reason` is a stable word: off, name, type, too_large, empty, full, disk, missing, forbidden.
+    `reason` is a stable word: off, name, type, too_large, empty, full, disk, missing, forbidden,
+    unavailable.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rag.errors import IndexStateError
@@ -59,7 +60,8 @@ class LeftOut:
                     "free some space."
                 ) from error
             finally:
-                new.unlink(missing_ok=True)
+                with suppress(OSError):  # nor deleted, where nothing may be written
+                    new.unlink(missing_ok=True)
 
     def _damaged(self, reason: str) -> IndexStateError:
         return IndexStateError(

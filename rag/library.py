@@ -61,6 +61,7 @@ class SyncState:
     ended_at: datetime | None = None
     problem: str = ""
     follows_another_process: bool = False
+    is_unwritable: bool = False  # `problem` says why
     roots: tuple[str, ...] = ()
     failed: tuple[Failed, ...] = ()
     unsupported: tuple[str, ...] = ()
@@ -223,8 +224,11 @@ class Library:
     # Changing
 
     def sync_now(self, asker: Asker = EVERYBODY) -> None:
-        """Look at the folders, in the background. LibraryError for who may not."""
+        """Look at the folders, in the background. LibraryError for who may not, or in vain."""
         _check_may_manage(asker)
+        state = self._syncing.sync_state()
+        if state.is_unwritable:
+            raise LibraryError("unavailable", state.problem)
         self._syncing.sync_now()
 
     def sync_added(self) -> None:

@@ -67,6 +67,7 @@ class DocumentKeeping:
         self._refining = Refining(self._stop, say)
         self._readiness = Readiness(self._lock, {})
         self.problem = ""
+        self.is_unwritable = False  # the index is only read, since it cannot be written
         self._threads: list[threading.Thread] = []
         self._said: set[str] = set()  # by the last sync: a failed file is named once
         self._retired: list[Indexes] = []  # a question under way may still read them
@@ -89,7 +90,13 @@ class DocumentKeeping:
     @property
     def follows_another_process(self) -> bool:
         """Whether another process writes to the index, and this one waits to take over."""
-        return bool(self._indexes and self._indexes.read_only and self._roots is not None)
+        is_reader = self._indexes is not None and self._indexes.read_only
+        return is_reader and self._roots is not None and not self.is_unwritable
+
+    def check_writable(self) -> None:
+        """For who does nothing but write. Raises IndexStateError."""
+        if self.is_unwritable:
+            raise IndexStateError(self.problem)
 
     def roots(self) -> list[Path]:
         """The folders that are kept up to date."""
@@ -103,6 +110,7 @@ class DocumentKeeping:
             ended_at=self.last_sync_at,
             problem=self.problem,
             follows_another_process=self.follows_another_process,
+            is_unwritable=self.is_unwritable,
             roots=tuple(map(str, self.roots())),
             failed=tuple(
                 Failed(one.path, one.reason, one.message)
@@ -191,13 +199,23 @@ class DocumentKeeping:
         if self._roots is not None:
             try:
                 return parts.open_indexes(self.settings, self._dimension(), read_only=False)
-            except IndexStateError:
+            except IndexStateError as error:
                 holder = parts.lock_holder(self.settings.index)
                 if holder is None:
-                    raise
+                    return self._open_unwritable(error)
                 text = str(holder)
                 self._say(f"{text[:1].upper()}{text[1:]} writes to the index; following that one.")
         return self._open_reader()
+
+    def _open_unwritable(self, error: IndexStateError) -> Indexes:
+        """A disk that is full or may not be written keeps nobody from searching what is there."""
+        try:
+            indexes = self._open_reader()
+        except FootnoteError:
+            raise error from None
+        self.is_unwritable, self.problem = True, str(error)
+        self._say(f"{error} What is indexed is found; changes are not, until it can be written.")
+        return indexes
 
     def _open_reader(self) -> Indexes:
         return parts.open_indexes(self.settings, self._dimension(), read_only=True)
@@ -256,8 +274,11 @@ class DocumentKeeping:
                 continue
             try:
                 indexes = parts.open_indexes(self.settings, self._dimension(), read_only=False)
-            except IndexStateError:  # another follower was faster
+            except IndexStateError as error:  # another follower was faster, or the disk as before
+                if self.is_unwritable:
+                    self.problem = str(error)
                 continue
+            self.is_unwritable, self.problem = False, ""
             self._serve(indexes)
             return True
         return False

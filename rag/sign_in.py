@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import sqlite3
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request
@@ -14,8 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rag.access import Caller, current_caller
 from rag.accounts import SESSION_DAYS, Accounts, fold
 from rag.api.failure import ApiError, failure_response
+from rag.errors import FootnoteError
 from rag.identity import SESSION_COOKIE, Identity, Proxies
 from rag.throttle import Throttle
+
+log = logging.getLogger(__name__)
 
 # What the page needs to show the form. Its own routes (`/`, `/thread/...`) all give the same shell.
 OPEN_PATHS = frozenset(
@@ -27,6 +32,8 @@ OPEN_PATHS = frozenset(
 OPEN_FOLDERS = ("/assets/", "/public/", "/thread/")
 PAGE_COOKIE = "access_token"  # the chat page's own; only what the door puts there counts
 MAX_FORM_BYTES = 10_000
+RETRY_SECONDS = 5.0
+UNKNOWN = "Who you are cannot be looked up just now. Try again shortly; Footnote's log says why."
 
 # The page's form has words of its own for 401 and 429, in rag/web_chainlit.py.
 REFUSALS = {
@@ -34,8 +41,14 @@ REFUSALS = {
         401: "Name or password is not right.",
         413: "The form is too large.",
         429: "Too many tries. Wait a little, then try again.",
+        503: "Signing in does not work just now. Ask whoever runs this page: its log says why.",
     },
-    "zh": {401: "用户名或密码不正确。", 413: "表单过大。", 429: "尝试次数过多，请稍后再试。"},
+    "zh": {
+        401: "用户名或密码不正确。",
+        413: "表单过大。",
+        429: "尝试次数过多，请稍后再试。",
+        503: "暂时无法登录。请联系本页的管理者，原因见日志。",
+    },
 }
 
 Token = Callable[[Caller], str]
@@ -57,7 +70,13 @@ class Door:
             await self.app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        caller = self._identity.of(connection)
+        try:
+            caller = self._identity.of(connection)
+        except (FootnoteError, OSError, sqlite3.Error) as error:
+            if not is_open(scope["path"]):
+                await _fail(scope, error)(scope, receive, send)
+                return
+            caller = None
         if caller is None and not is_open(scope["path"]):
             await _refuse(connection)(scope, receive, send)
             return
@@ -98,6 +117,15 @@ def _refuse(connection: HTTPConnection) -> ASGIApp:
     return failure_response(connection.scope["path"], error)
 
 
+def _fail(scope: Scope, error: Exception) -> ASGIApp:
+    """Nobody comes in while the files of accounts and keys cannot be read."""
+    log.error("Who asks cannot be looked up: %s", error)
+    if scope["type"] == "websocket":
+        return _close
+    told = ApiError(503, UNKNOWN, "unavailable", retry_after=RETRY_SECONDS)
+    return failure_response(scope["path"], told)
+
+
 async def _close(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close", "code": 1008})
 
@@ -118,14 +146,19 @@ def sign_in_router(accounts: Accounts, proxies: Proxies, throttle: Throttle) -> 
             response = _failed(request, 429)
             response.headers["Retry-After"] = str(math.ceil(wait))
             return response
-        caller = await run_in_threadpool(accounts.check, name, password)
-        if caller is None:
+        try:
+            caller = await run_in_threadpool(accounts.check, name, password)
+            session = await run_in_threadpool(accounts.begin_session, caller) if caller else ""
+        except sqlite3.Error as error:  # the disk is full, or may not be written
+            log.error("Nobody can sign in: %s", error)
+            return _failed(request, 503)
+        if not session:
             return _failed(request, 401)
         throttle.succeeded(fold(name), address)
         response = JSONResponse({"success": True})
         response.set_cookie(
             SESSION_COOKIE,
-            accounts.begin_session(caller),
+            session,
             max_age=SESSION_DAYS * 86_400,
             secure=proxies.is_secure(request),
             httponly=True,
@@ -136,7 +169,11 @@ def sign_in_router(accounts: Accounts, proxies: Proxies, throttle: Throttle) -> 
     @router.post("/logout")
     def logout(request: Request) -> Response:
         if token := request.cookies.get(SESSION_COOKIE):
-            accounts.end_session(token)
+            try:
+                accounts.end_session(token)
+            except sqlite3.Error as error:  # said, since the session goes on
+                log.error("Nobody can sign out: %s", error)
+                return _failed(request, 503)
         response = JSONResponse({"success": True})
         response.delete_cookie(SESSION_COOKIE)
         return response

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import time
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
+from rag.believed_time import believed_time
 from rag.errors import LibraryError, SettingError
 from rag.file_kinds import KNOWN_SUFFIXES, UNREAD_SUFFIXES, suffixes_of
 from rag.where import Where
@@ -181,7 +181,7 @@ class Uploads:
 
     def touch(self, owner: str, conversation: str) -> None:
         """A conversation goes on: its files' time begins anew."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it brought none, or nothing may be written: then none expires
             os.utime(self.collection(owner, conversation))
 
     def forget(self, owner: str, conversation: str) -> bool:
@@ -190,7 +190,7 @@ class Uploads:
 
     def remove_expired(self, now: float | None = None) -> int:
         """Delete what belongs to conversations long at rest; how many collections went."""
-        now = time.time() if now is None else now
+        now = believed_time() if now is None else now
         count = 0
         for folder in self.collections():
             with suppress(FileNotFoundError):
@@ -281,7 +281,8 @@ class Incoming:
     ) -> None:
         with suppress(OSError):
             self._stream.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):  # `remove_expired` tries again
+            self._part.unlink(missing_ok=True)
 
 
 def safe_name(name: str) -> str:

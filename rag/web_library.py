@@ -23,7 +23,7 @@ MAX_NAMES = 5  # that a notice carries; the rest is a number
 MAX_UNSUPPORTED = 200
 STATUS = {
     "off": 403, "forbidden": 403, "missing": 404, "type": 415, "too_large": 413,
-    "name": 422, "empty": 422, "full": 507, "disk": 507,
+    "name": 422, "empty": 422, "full": 507, "disk": 507, "unavailable": 503,
 }  # fmt: skip
 NARROWING_FIELDS = frozenset({"folders", "globs", "types", "languages", "documents"})
 
@@ -53,9 +53,11 @@ def refusal(error: Exception) -> JSONResponse:
     """An error as a program and the page take it."""
     if isinstance(error, KeyError):
         return JSONResponse({"detail": "There is no such document.", "reason": "missing"}, 404)
-    reason = error.reason if isinstance(error, LibraryError) else "error"
-    status = STATUS.get(reason, 422 if isinstance(error, SearchError) else 500)
-    return JSONResponse({"detail": str(error), "reason": reason}, status)
+    reason = "invalid" if isinstance(error, SearchError) else "unavailable"
+    reason = error.reason if isinstance(error, LibraryError) else reason
+    status = 422 if isinstance(error, SearchError) else STATUS[reason]
+    headers = {"Retry-After": "5"} if status == 503 else {}
+    return JSONResponse({"detail": str(error), "reason": reason}, status, headers=headers)
 
 
 def _answer(make: Callable[[], Any], status: int = 200) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,10 +73,12 @@ def callers(folder: Path, **settings: Any) -> Iterator[Callers]:
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
-    """The address of a real server on loopback."""
+def running(app: Any, send_buffer_bytes: int = 0) -> Iterator[str]:
+    """The address of a real server on loopback; the system keeps little of what is not read."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     bound = server.config.bind_socket()
+    if send_buffer_bytes:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     bound.listen()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import yaml
 from api_service import Callers, callers, running
+from page_service import REPOSITORY
 from starlette.routing import Route
 from typer.testing import CliRunner
 
@@ -153,6 +154,49 @@ def test_an_admin_reaches_all(who: Callers) -> None:
     client = who.client("admin")
     for route in sorted(routes(who) - OWN_FILES_OR_ADMIN):
         assert client.request(*filled(route)).status_code not in (401, 403, 500, 503), route
+
+
+def told_by_the_readme() -> dict[str, dict[str, str]]:
+    """Of each caller, by column, what the table "Who reaches what" says."""
+    text = (REPOSITORY / "README.md").read_text("utf-8").partition("Who reaches what")[2]
+    lines = text.strip().split("\n\n")[1].split("\n")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    columns, rows = cells[0][1:], cells[2:]
+    return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
+
+
+def test_the_readmes_table_is_what_the_routes_do(who: Callers) -> None:
+    files = {"POST /api/documents"} | OWN_FILES_OR_ADMIN
+    columns = {
+        "health": OPEN,
+        "search, ask, models, documents": ANY - files,
+        "its own files: add, delete": {"POST /api/documents"},
+        "`sync`, leaving out, `/metrics`": set(ADMIN),
+    }
+    table = told_by_the_readme()
+    keys = {"a stranger": "", "an ordinary key": "other", "an admin's key": "admin"}
+    assert set(table) == set(keys) and all(set(row) == set(columns) for row in table.values())
+    for row, caller in keys.items():
+        client = who.client(caller)
+        for column, named in columns.items():
+            cell = table[row][column]
+            for route in sorted(named):
+                status = client.request(*filled(route)).status_code
+                if cell.isdecimal():
+                    assert status == int(cell), (row, route)
+                else:
+                    assert status not in (401, 403) and status < 500, (row, route, status)
+    for caller in ("other", "admin"):
+        client = who.client(caller)
+        name = f"own-{caller}.txt"
+        assert client.post(f"/api/documents?name={name}", content=b"A lamp.").status_code == 201
+        who.service.sync_now()
+        (own,) = [one for one in client.get("/api/documents?q=own-").json()["documents"]]
+        another = who.client("admin" if caller == "other" else "other")
+        assert another.get(f"/api/passage/{own['id']}").status_code == 404
+        assert another.delete(f"/api/documents/{own['id']}").status_code == 404
+        assert client.delete(f"/api/documents/{own['id']}").json() == {"state": "deleted"}
+        who.service.sync_now()
 
 
 def test_a_revoked_key_counts_no_more(who: Callers) -> None:

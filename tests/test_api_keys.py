@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rag.access import Caller
 from rag.api_keys import KEY_PREFIX, USE_SECONDS, ApiKeys
 from rag.errors import SettingError
+from rag.small_database import SmallDatabase
 
 
 class Clock:
@@ -84,6 +86,29 @@ def test_the_last_use_is_kept_by_the_hour(keys: ApiKeys, clock: Clock) -> None:
     clock.now += 1
     keys.check(key)
     assert keys.all()[0].used == clock.now
+
+
+def test_a_key_counts_though_its_use_cannot_be_noted(
+    keys: ApiKeys, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = keys.create("a", admin=False)
+
+    def full(self: SmallDatabase) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SmallDatabase, "writing", full)
+        assert keys.check(key) and keys.check(key)
+    assert caplog.text.count("disk is full") == 1 and keys.all()[0].used is None
+    assert keys.check(key) and keys.all()[0].used == clock.now
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_notes(keys: ApiKeys, clock: Clock) -> None:
+    key = keys.create("a", admin=False)
+    clock.now += 1e8
+    keys.check(key)
+    clock.now -= 1e8
+    assert keys.check(key) and keys.all()[0].used == clock.now
 
 
 def test_names_are_once_and_proper(keys: ApiKeys) -> None:

@@ -116,8 +116,7 @@ def test_a_full_disk_is_said_once_and_told_by_the_next_entry(
     monkeypatch.setattr("rag.audit.os.write", write)
     assert audit.num_lost == 3 and caplog.text.count("No space left") == 1
     (path,) = tmp_path.glob("*.jsonl")
-    with path.open("ab") as stream:
-        stream.write(b"\n" if half else b"")  # what `full` would not let it write
+    assert path.read_bytes().endswith(b"\n") != half
     audit.write(entry("next"))
     audit.write(entry("last"))
     found = list(read_entries(tmp_path, NOON))

@@ -165,6 +165,20 @@ def test_an_entry_that_does_not_fit_any_more_leaves_no_old_one_behind(tmp_path: 
     store.close()
 
 
+def test_what_a_clock_made_that_was_far_ahead_does_not_live_on(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    store = SqliteStore(tmp_path / "c", max_bytes=10**6, max_seconds=100.0, clock=lambda: now)
+    store.put("a", b"1", "f", b"\x01")
+    now += 50
+    store.put("b", b"2", "f", b"\x02")
+    now -= 100  # set back by less than an entry lives: both go on to count
+    assert store.get("a") == b"1" and len(store.family("f")) == 2
+    now -= 10  # what was made later than entries live from now is gone
+    assert store.get("a") and store.get("b") is None
+    assert [key for key, _ in store.family("f")] == ["a"]
+    store.close()
+
+
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     store = make(tmp_path / "c")
     store.put("a", b"1")

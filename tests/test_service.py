@@ -16,7 +16,7 @@ from rag import parts
 from rag.catalog import Catalog
 from rag.config import Settings
 from rag.documents import all_roots, changes_in, index_for, run_sync
-from rag.errors import FootnoteError, IndexStateError, ModelError
+from rag.errors import FootnoteError, IndexStateError, LibraryError, ModelError
 from rag.indexes import Indexes
 from rag.service import Service
 from rag.where import Where
@@ -362,3 +362,37 @@ def test_expired_conversations_leave_the_index(start: Callable[..., Service], do
     service.sync_now()
     eventually(lambda: service.catalog.counts()["documents"] == 1)
     assert not added.exists()
+
+
+def test_an_index_that_cannot_be_written_is_searched_and_taken_over_once_it_can(
+    start: Callable[..., Service], docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(docs, is_watching=False)
+    first.wait(PATIENCE_SECONDS)
+    first.close()
+    (docs / "cat.txt").write_text("Cats sleep in warm places.")
+    monkeypatch.setattr("rag.service_sync.LOCK_RETRY_SECONDS", 0.05)
+    shut = "The index cannot be written (Read-only file system)."
+    opened = parts.open_indexes
+
+    def open_shut(settings: Settings, dimension: int, **others: Any) -> Indexes:
+        if not others["read_only"]:
+            raise IndexStateError(shut)
+        return opened(settings, dimension, **others)
+
+    lines: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "open_indexes", open_shut)
+        service = start(docs, lines=lines)
+        hits = service.footnote.search("pump cats", 5)
+        assert [Path(hit.chunk.path).name for hit in hits] == ["pump.txt"]
+        state = service.sync_state()
+        assert state.is_unwritable and state.problem == shut and not state.follows_another_process
+        assert any(line.startswith(shut) for line in lines)
+        with pytest.raises(LibraryError, match="Read-only"):
+            service.library.sync_now()
+        with pytest.raises(IndexStateError, match="Read-only"):
+            service.check_writable()
+    eventually(lambda: len(service.footnote.search("pump cats", 5)) == 2)
+    assert not service.sync_state().is_unwritable and service.problem == ""
+    service.check_writable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from rag.chat.store import Store
 from rag.identity import SESSION_COOKIE, ByPassword, Fixed, Proxies
 from rag.people import People
 from rag.sign_in import PAGE_COOKIE, Door, is_open
+from rag.small_database import SmallDatabase
 from rag.where import Where
 
 HERE = "http://127.0.0.1:8000"
@@ -117,6 +119,43 @@ def test_guessing_is_slowed_down(client: TestClient) -> None:
     response = sign_in(client)  # even the right one has to wait
     assert response.status_code == 429 and int(response.headers["retry-after"]) >= 1
     assert sign_in(client, "bo").status_code == 200
+
+
+def test_a_disk_that_is_full_is_told_and_leaves_who_is_in_in(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in(client)
+
+    def full(self: SmallDatabase) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SmallDatabase, "writing", full)
+        assert sign_in(client, "bo").status_code == 503
+        assert sign_in(client, "bo", **{"Accept-Language": "zh-CN"}).json()["detail"][:2] == "暂时"
+        assert client.post("/logout").status_code == 503
+        assert client.get("/assets/who").json()["caller"] == "anna"
+    assert "disk is full" in caplog.text
+    assert sign_in(client, "bo").status_code == 200
+
+
+def test_nobody_comes_in_while_accounts_cannot_be_read(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in(client)
+
+    def broken(self: SmallDatabase, sql: str, *values: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error in /secret/place")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SmallDatabase, "rows", broken)
+        response = client.get("/view/1")
+        assert response.status_code == 503 and response.headers["retry-after"] == "5"
+        assert "secret" not in response.text and "/secret/place" in caplog.text
+        assert client.get("/health").json() == {"status": "ok"}
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/echo"):
+            pass
+    assert client.get("/view/1").status_code == 200
 
 
 def test_the_address_behind_a_proxy_is_the_callers(client: TestClient) -> None:

@@ -63,6 +63,8 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case RequestValidationError():
             first = error.errors()[0]
+            if first["type"] == "json_invalid":
+                return ApiError(422, f"The body is no JSON: {first['ctx']['error']}.", "invalid")
             place = ".".join(str(part) for part in first["loc"][1:]) or "body"
             return ApiError(422, f"{place}: {first['msg']}", "invalid", parameter=place)
         case HTTPException(__cause__=ApiError() as cause):  # while the body was read

@@ -15,6 +15,8 @@ from rag.api.schemas import FAILURES, Open
 from rag.api.serving import Api
 from rag.errors import FootnoteError
 
+RETRY_SECONDS = "5"
+NOT_READY = "Footnote is not ready yet. Try again shortly."
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 Exposition = Callable[[], tuple[bytes, str]]  # the metrics' text, and its content type
 
@@ -53,7 +55,10 @@ def health_router(api: Api, exposition: Exposition) -> APIRouter:
         told: dict[str, Any] = {"ready": is_ready, "components": components(api)}
         if api.asker_of(request).name != ANONYMOUS.name:
             told["state"] = api.service.state()
-        return JSONResponse(told, 200 if is_ready else 503)
+        if is_ready:
+            return JSONResponse(told)
+        told |= {"detail": told.get("state", NOT_READY), "reason": "loading"}
+        return JSONResponse(told, 503, headers={"Retry-After": RETRY_SECONDS})
 
     @router.get(
         "/metrics",

@@ -54,19 +54,13 @@ class Intake:
         try:
             if is_program(scope):
                 await self._limits.admit_address(self._address_of(HTTPConnection(scope)))
-            if self._is_bounded(scope):
-                self._check_length(Headers(scope=scope).get("content-length", "0"))
-                receive = self._bounded(receive)
+            if scope["path"].startswith(("/v1/", "/api/")):
+                receive = self._bounded(scope, receive)
             await self.app(scope, receive, send_on)
         except ApiError as error:
             if started:
                 raise
             await failure_response(scope["path"], error)(scope, receive, send)
-
-    @staticmethod
-    def _is_bounded(scope: Scope) -> bool:
-        is_upload = (scope["method"], scope["path"]) == UPLOADS
-        return scope["path"].startswith(("/v1/", "/api/")) and not is_upload
 
     def _check_length(self, length: str) -> None:
         if not length.isdecimal():
@@ -78,8 +72,12 @@ class Intake:
         limit = f"{self._max_bytes // 1000} KB"
         return ApiError(413, f"The request is larger than {limit}. Send less.", "too_large")
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        """The body in time, and no more of it than may be."""
         num_bytes, is_whole = 0, False
+        has_limit = (scope["method"], scope["path"]) != UPLOADS
+        if has_limit:
+            self._check_length(Headers(scope=scope).get("content-length", "0"))
 
         async def receive_bounded() -> Message:
             nonlocal num_bytes, is_whole
@@ -90,7 +88,7 @@ class Intake:
             except TimeoutError:
                 raise ApiError(408, "The body came too slowly. Try again.", "slow") from None
             num_bytes += len(message.get("body", b""))
-            if num_bytes > self._max_bytes:
+            if has_limit and num_bytes > self._max_bytes:
                 raise self._too_large()
             is_whole = not message.get("more_body", False)
             return message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 10.0  # of silence, after which a sign of life is sent
 LOADING_SECONDS = 10.0  # after which a client may ask again
+SEND_SECONDS = 60.0  # that a client may leave unread what was sent
 EVERYTHING = Where()
+
+log = logging.getLogger(__name__)
 
 
 class ApiService(Protocol):
@@ -60,6 +64,7 @@ class Api:
     origin: str = ""
     beat_seconds: float = BEAT_SECONDS
     metrics_group: str = ""
+    send_seconds: float = SEND_SECONDS
 
     def check_ready(self) -> None:
         """Raises ApiError while parts are loading, and what keeps them from it."""
@@ -103,6 +108,7 @@ class AnswerStream:
         options: AskOptions,
     ) -> None:
         self._api, self._name = api, api.asker_of(request).name
+        self.send_seconds = api.send_seconds
         stopper = Stopper()
         options = replace(options, stopper=stopper)
 
@@ -207,7 +213,7 @@ class AnswerStream:
 
 
 class EventResponse(StreamingResponse):
-    """Server-sent events of an answer, which ends with the connection."""
+    """Server-sent events of an answer, which ends with the connection, or when nobody reads it."""
 
     def __init__(self, lines: AsyncGenerator[str, None], stream: AnswerStream) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -215,8 +221,13 @@ class EventResponse(StreamingResponse):
         self._lines, self._stream = lines, stream
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_in_time(message: Any) -> None:
+            await asyncio.wait_for(send(message), self._stream.send_seconds)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:
+            log.warning("A client left an answer unread, which is ended.")
         finally:
             await self._lines.aclose()
             await self._stream.close()

@@ -94,8 +94,8 @@ class SqliteStore:
         with self._lock, self._errors():
             connection = self._open()
             row = connection.execute(
-                "SELECT value FROM entries WHERE key = ? AND made >= ?",
-                (key, now - self._max_seconds),
+                "SELECT value FROM entries WHERE key = ? AND made BETWEEN ? AND ?",
+                (key, *self._made_between(now)),
             ).fetchone()
             if row is None:
                 return None
@@ -123,11 +123,16 @@ class SqliteStore:
                     connection.execute("ROLLBACK")
                 raise
 
+    def _made_between(self, now: float) -> tuple[float, float]:
+        """What the clock made long after now, before it was set back, would never be too old."""
+        return now - self._max_seconds, now + self._max_seconds
+
     def _make_room(self, connection: sqlite3.Connection, now: float) -> None:
         """Too old ones go, then those that were used longest ago; the newest fits, and stays."""
         if _total(connection) <= self._max_bytes:
             return
-        connection.execute("DELETE FROM entries WHERE made < ?", (now - self._max_seconds,))
+        between = self._made_between(now)
+        connection.execute("DELETE FROM entries WHERE made NOT BETWEEN ? AND ?", between)
         if (excess := _total(connection) - self._max_bytes) <= 0:
             return
         excess += int(self._max_bytes * SPARE)
@@ -148,8 +153,8 @@ class SqliteStore:
                 self._open()
                 .execute(
                     "SELECT key, vector FROM entries WHERE family = ? AND length(vector) > 0"
-                    " AND made >= ? ORDER BY used DESC LIMIT ?",
-                    (family, self._clock() - self._max_seconds, MAX_FAMILY),
+                    " AND made BETWEEN ? AND ? ORDER BY used DESC LIMIT ?",
+                    (family, *self._made_between(self._clock()), MAX_FAMILY),
                 )
                 .fetchall()
             )

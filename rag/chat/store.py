@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rag.believed_time import believed_time
 from rag.small_database import SmallDatabase
 
 MIGRATIONS = (
@@ -82,10 +83,11 @@ class Store:
         path: Path,
         *,
         keep_days: int | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._database = SmallDatabase(path, MIGRATIONS, "conversations")
-        self._keep_days, self._clock = keep_days, clock
+        self._keep_days, self._clock = keep_days, clock or time.time
+        self._believed_time = clock or believed_time
         self.delete_old()
 
     def close(self) -> None:
@@ -204,7 +206,7 @@ class Store:
         """What is older than is kept; how many threads that were."""
         if self._keep_days is None:
             return 0
-        last = self._clock() - self._keep_days * DAY_SECONDS
+        last = self._believed_time() - self._keep_days * DAY_SECONDS
         with self._database.writing() as connection:
             gone = connection.execute("DELETE FROM threads WHERE changed < ?", (last,)).rowcount
         if gone:
