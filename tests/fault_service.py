@@ -164,8 +164,13 @@ def faulty(
 ) -> Iterator[Faulty]:
     """`patch` is pytest's monkeypatch. The seconds are how long the server waits for clients."""
     made = Faulty(folder, generator, **settings)
-    made.limits = web_api.limits_of(made.settings)
-    patch.setattr(web_api, "limits_of", lambda settings: made.limits)
+    limits_of = web_api.limits_of
+
+    def noted(service: Any) -> Limits:
+        made.limits = limits_of(service)
+        return made.limits
+
+    patch.setattr(web_api, "limits_of", noted)
     patch.setattr(web_api, "Api", partial(Api, beat_seconds=0.05, send_seconds=send_seconds))
     patch.setattr(web_api, "Intake", partial(Intake, body_seconds=body_seconds))
     patch.setattr(parts, "open_encoder", lambda settings, say: made.encoder)

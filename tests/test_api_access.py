@@ -179,7 +179,7 @@ def test_the_readmes_table_is_what_the_routes_do(who: Callers) -> None:
     for row, caller in keys.items():
         client = who.client(caller)
         for column, named in columns.items():
-            cell = table[row][column]
+            cell = table[row][column].partition(";")[0]  # what a group adds has its own test
             for route in sorted(named):
                 status = client.request(*filled(route)).status_code
                 if cell.isdecimal():

@@ -148,7 +148,7 @@ def test_an_engine_that_dies_is_told_and_answers_again(
 def test_a_redis_that_goes_or_hangs_costs_a_second_and_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("rag.cache.tolerant.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("rag.tolerant.PAUSE_SECONDS", 0.0)
     with (
         redis_server(tmp_path) as server,
         faulty(tmp_path, monkeypatch, cache_url=server.url) as made,

@@ -158,7 +158,7 @@ def test_nothing_of_the_past_is_deleted_and_all_is_written_down(service: Set) ->
             before = last_sync(client)
             assert client.post("/api/sync").status_code == 202
             eventually(lambda: last_sync(client) != before, "it looked", 1.0)  # noqa: B023
-            assert client.get("/readyz").json() == {"ready": True, "state": "ready"}
+            assert client.get("/readyz").json()["ready"] is True
     with service.client(service.keys["short"]) as client:
         (file,) = client.get(f"/api/conversations/{CHAT}/files").json()["files"]
     assert file["name"] == "magnets.txt"

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from openapi_requests import METHODS, Made, Operation, operations, requests
 
 EXAMPLES = 400  # for each caller
-OPEN = {"/healthz"}
+OPEN = {"/healthz", "/readyz"}
 ADMIN = {("POST", "/api/sync"), ("POST", "/api/left-out"), ("DELETE", "/api/left-out"),
          ("GET", "/metrics")}  # fmt: skip
 
