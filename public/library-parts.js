@@ -6,6 +6,7 @@ const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 const EN = {
   library: "Library", add: "Add files to this conversation", only: "Only", onlyThis: "Answer from this file only",
+  stillOnly: (what) => `This conversation is still answered from these only: ${what}`, goneDocument: "a document that is gone",
   onlyShort: "only this", remove: "Remove", reading: "being read …", close: "Close", undo: "Undo",
   keptFile: "Kept in your library", temporaryFile: "For this conversation only",
   dropHere: "For this conversation", dropHereText: "Nobody else finds it; deleted after the conversation",
@@ -44,6 +45,7 @@ const EN = {
 
 const ZH = {
   library: "资料库", add: "向本次对话添加文件", only: "仅限", onlyThis: "只根据此文件回答",
+  stillOnly: (what) => `本次对话仍然只根据以下内容回答：${what}`, goneDocument: "已不存在的文档",
   onlyShort: "只用它", remove: "移除", reading: "正在读取……", close: "关闭", undo: "撤销",
   keptFile: "已保存在您的资料库中", temporaryFile: "仅用于本次对话",
   dropHere: "仅用于本次对话", dropHereText: "别人找不到，对话结束后删除",

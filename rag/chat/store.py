@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rag.chat.narrowings import TABLE, Narrowings, delete_narrowing, delete_unasked
 from rag.small_database import SmallDatabase
 
 MIGRATIONS = (
@@ -42,6 +43,7 @@ MIGRATIONS = (
         value INTEGER NOT NULL, comment TEXT NOT NULL, given REAL NOT NULL
     )
     """,
+    TABLE,
 )
 MAX_NAME_CHARACTERS = 200
 USER_MESSAGE = "user_message"  # the type of a step
@@ -86,6 +88,7 @@ class Store:
     ) -> None:
         self._database = SmallDatabase(path, MIGRATIONS, "conversations")
         self._keep_days, self._clock = keep_days, clock
+        self.narrowings = Narrowings(self._database, clock)
         self.delete_old()
 
     def close(self) -> None:
@@ -196,18 +199,20 @@ class Store:
         delete = "DELETE FROM threads WHERE id = ? AND owner = ?"
         with self._database.writing() as connection:
             is_gone = connection.execute(delete, (thread, owner)).rowcount > 0
+            delete_narrowing(connection, owner, thread)
         if is_gone:
             self._database.forget()
         return is_gone
 
     def delete_old(self) -> int:
         """What is older than is kept; how many threads that were."""
-        if self._keep_days is None:
-            return 0
-        last = self._clock() - self._keep_days * DAY_SECONDS
+        now, gone = self._clock(), 0
         with self._database.writing() as connection:
-            gone = connection.execute("DELETE FROM threads WHERE changed < ?", (last,)).rowcount
-        if gone:
+            if self._keep_days is not None:
+                last = now - self._keep_days * DAY_SECONDS
+                gone = connection.execute("DELETE FROM threads WHERE changed < ?", (last,)).rowcount
+            unasked = delete_unasked(connection, now)
+        if gone or unasked:
             self._database.forget()
         return gone
 
