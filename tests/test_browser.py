@@ -157,7 +157,7 @@ def test_questions_are_shown_as_typed(page: Any) -> None:
 @scripted
 def test_starters_and_words_are_in_the_readers_language(browser: Any, address: str) -> None:
     for page in open_page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
-        page.get_by_role("button", name="国内出差的餐饮补助").click()
+        page.get_by_role("button", name="国内出差每天的餐饮补助").click()
         page.locator(ANSWERED).wait_for()
         assert page.locator(ANSWERED).get_attribute("aria-label") == "来源"
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
