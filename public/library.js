@@ -313,7 +313,7 @@ new MutationObserver(() => {
 // Notices
 
 async function news() {
-  if (document.visibilityState === "visible") {
+  if (document.visibilityState === "visible" && state.conversation) { // not while one signs in
     try {
       const query = newest === null ? "" : `?after=${newest}`;
       const found = await api(`/api/news${query}`);

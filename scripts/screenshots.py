@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from bench.chat_server import ROOT, ChatServer, serving, wait_until_read
+from rag.accounts import Accounts
 
 PICTURES = ROOT / "docs" / "pictures"
 MAX_BYTES = 120_000
@@ -161,7 +163,12 @@ def prepare(folder: Path, *, signs_in: bool) -> dict[str, str]:
         shutil.copytree(ROOT / "data", docs)
         manual = (docs / "products" / "x200-user-manual.pdf").read_bytes()
         (docs / "products" / "c50-user-manual.pdf").write_bytes(manual[:2000])
-    return {"FOOTNOTE_SIGN_IN": "password"} if signs_in else {}
+    if not signs_in:
+        return {}
+    accounts = folder / "accounts.sqlite"
+    with closing(Accounts(accounts)) as opened:
+        opened.add("anna", secrets.token_hex(16), (), admin=False)  # who never comes
+    return {"FOOTNOTE_SIGN_IN": "password", "FOOTNOTE_ACCOUNTS": str(accounts)}
 
 
 def take(browser: Any, url: str, kind: str, names: list[str]) -> None:

@@ -68,7 +68,7 @@ def _result(hit: Hit, query: str, language: str) -> dict[str, Any]:
 
 def _plain(pieces: Sequence[tuple[str, bool]]) -> list[list[Any]]:
     """Each on one line; a table's bars as points between cells, and strokes between rows."""
-    shown = []
+    shown: list[list[Any]] = []
     for text, marked in pieces:
         text = _CELL_END.sub(" · ", _ROW_END.sub(" / ", text))
         shown.append([_SPACE.sub(" ", text), marked])
