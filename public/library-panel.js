@@ -171,7 +171,7 @@ export class LibraryPanel {
       this.narrowed();
     });
     const place = one.added ? words[one.added] : one.folder;
-    const facts = [place, one.pages ? words.pages(one.pages) : "", words.passages(one.passages), size(one.size), date(one.changed_at)];
+    const facts = [place, one.pages ? (one.type === "slides" ? words.slides : words.pages)(one.pages) : "", words.passages(one.passages), size(one.size), date(one.changed_at)];
     const title = one.title && !one.name.startsWith(one.title) ? one.title : "";
     const open = make("a", { href: `${one.url}?start=0&end=0#cite`, target: "_blank", rel: "noopener", title: one.path, "data-testid": "library-document" },
       make("span", { class: "fl-name" }, one.name), ...(title ? [make("span", { class: "fl-title" }, title)] : []));
@@ -261,7 +261,7 @@ export class LibraryPanel {
       }, { class: "fl-button" });
       const reason = words.reasons[one.reason];
       const text = make("div", { class: "fl-text" }, make("span", { class: "fl-name", title: one.path }, one.name),
-        ...(reason ? [make("span", { class: "fl-title" }, reason)] : []), make("span", { class: "fl-facts fl-wrap" }, one.message));
+        ...(reason ? [make("span", { class: "fl-title" }, reason)] : []), make("span", { class: "fl-facts fl-wrap" }, one.message.replace(`${one.path}: `, "")));
       return make("li", { class: "fl-failed" }, text, ...(this.overview.may_manage ? [hide] : []));
     }));
     if (!found.failures.length) this.rows.append(make("li", { class: "fl-empty" }, words.allRead));

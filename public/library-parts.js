@@ -6,6 +6,7 @@ const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
 const EN = {
   library: "Library", add: "Add files to this conversation", only: "Only", onlyThis: "Answer from this file only",
+  stillOnly: (what) => `This conversation is still answered from these only: ${what}`, goneDocument: "a document that is gone",
   onlyShort: "only this", remove: "Remove", reading: "being read …", close: "Close", undo: "Undo",
   keptFile: "Kept in your library", temporaryFile: "For this conversation only",
   dropHere: "For this conversation", dropHereText: "Nobody else finds it; deleted after the conversation",
@@ -31,7 +32,7 @@ const EN = {
   sorts: { name: "Name", changed: "Last changed", indexed: "Last read", size: "Size", type: "Type", folder: "Folder" },
   askThese: (count) => `Ask only these ${count}`, askShown: "Ask only what is shown", askAll: "Ask all documents",
   askOne: "Ask only this", leaveOut: "Leave out of answers", del: "Delete this file", sure: "Delete? Click again",
-  select: "Select", pages: (n) => `${n} ${n === 1 ? "page" : "pages"}`, passages: (n) => `${n} ${n === 1 ? "passage" : "passages"}`,
+  select: "Select", pages: (n) => `${n} ${n === 1 ? "page" : "pages"}`, slides: (n) => `${n} ${n === 1 ? "slide" : "slides"}`, passages: (n) => `${n} ${n === 1 ? "passage" : "passages"}`,
   of: (from, to, total) => `${from}–${to} of ${total}`, earlier: "Previous", later: "Next",
   sync: "Look for changes", looked: (when) => `Up to date, ${when}`, looking: "Looking …",
   indexing: (text) => `Reading: ${text}`, nothing: "No document fits.", none: "No documents yet. Drop files here, or index a folder.",
@@ -44,6 +45,7 @@ const EN = {
 
 const ZH = {
   library: "资料库", add: "向本次对话添加文件", only: "仅限", onlyThis: "只根据此文件回答",
+  stillOnly: (what) => `本次对话仍然只根据以下内容回答：${what}`, goneDocument: "已不存在的文档",
   onlyShort: "只用它", remove: "移除", reading: "正在读取……", close: "关闭", undo: "撤销",
   keptFile: "已保存在您的资料库中", temporaryFile: "仅用于本次对话",
   dropHere: "仅用于本次对话", dropHereText: "别人找不到，对话结束后删除",
@@ -81,7 +83,7 @@ const ZH = {
   sorts: { name: "名称", changed: "最近修改", indexed: "最近读取", size: "大小", type: "类型", folder: "文件夹" },
   askThese: (count) => `只问这 ${count} 个`, askShown: "只问当前显示的", askAll: "问全部文档",
   askOne: "只问这个", leaveOut: "回答时不用它", del: "删除此文件", sure: "确定删除？再点一次",
-  select: "选择", pages: (n) => `${n} 页`, passages: (n) => `${n} 段`,
+  select: "选择", pages: (n) => `${n} 页`, slides: (n) => `${n} 张幻灯片`, passages: (n) => `${n} 段`,
   of: (from, to, total) => `${from}–${to}，共 ${total}`, earlier: "上一页", later: "下一页",
   sync: "检查更新", looked: (when) => `已是最新（${when}）`, looking: "正在检查……",
   indexing: (text) => `正在读取：${text}`, nothing: "没有符合的文档。", none: "还没有文档。把文件拖到这里，或索引一个文件夹。",

@@ -13,7 +13,7 @@ window.addEventListener("message", (event) => {
   if (!told) return;
   if (told.conversation && told.conversation !== state.conversation) {
     Object.assign(state, { conversation: told.conversation, files: [], narrowing: {} });
-    api(`${path()}/narrowing`).then((found) => setNarrowing(found));
+    recallNarrowing();
     lookAtFiles();
   }
   if (told.narrowing) setNarrowing(told.narrowing);
@@ -21,6 +21,28 @@ window.addEventListener("message", (event) => {
 });
 
 const path = () => `/api/conversations/${state.conversation}`;
+
+/** A conversation that was narrowed before stays so, and says it. */
+async function recallNarrowing() {
+  const asked = state.conversation;
+  let found;
+  try {
+    found = await api(`${path()}/narrowing`);
+    await learnNames(found.documents);
+  } catch (error) { return say(error.message, true); }
+  if (asked !== state.conversation) return;
+  setNarrowing(found);
+  if (Object.keys(found).length) say(words.stillOnly(narrowedTo(found).join(", ")));
+}
+
+/** Of documents that are named by their number, which says nothing to people. */
+async function learnNames(documents = []) {
+  await Promise.all(documents.filter((id) => typeof id === "number").map(async (id) => {
+    try {
+      namesById.set(id, (await api(`/api/passage/${id}`)).path.split("/").pop());
+    } catch { namesById.set(id, words.goneDocument); }
+  }));
+}
 
 function setNarrowing(found) {
   state.narrowing = found;
@@ -56,16 +78,23 @@ function chip(label, kind, title, onRemove, more = []) {
   return make("span", { class: `fl-chip fl-${kind}`, "data-testid": `chip-${kind}` }, ...parts);
 }
 
+function labelOf(field, value) {
+  if (field === "folders") return `${value.replace(/\/+$/, "").split("/").pop()}/`;
+  if (field !== "documents") return words.kinds[value] ?? value;
+  return panel?.nameOf(value) ?? namesById.get(value) ?? String(value).split("/").pop();
+}
+
+const narrowedTo = (found) =>
+  Object.entries(found).flatMap(([field, values]) => values.map((value) => labelOf(field, value)));
+
 function narrowingChips() {
   const shown = [], own = new Set(state.files.map((file) => file.id)); // their chips show it themselves
   for (const [field, values] of Object.entries(state.narrowing)) {
     for (const value of values) {
       if (field === "documents" && own.has(value)) continue;
-      const label = field === "folders" ? `${value.replace(/\/+$/, "").split("/").pop()}/`
-        : field === "documents" ? (panel?.nameOf(value) ?? namesById.get(value) ?? String(value).split("/").pop())
-        : words.kinds[value] ?? value;
       const remove = () => narrow({ ...state.narrowing, [field]: values.filter((one) => one !== value) });
-      shown.push(chip(label, "only", `${words.only}: ${value}`, remove));
+      const label = labelOf(field, value);
+      shown.push(chip(label, "only", `${words.only}: ${field === "documents" ? label : value}`, remove));
     }
   }
   if (Object.keys(state.narrowing).length) shown.unshift(make("span", { class: "fl-lead" }, words.only));
@@ -238,9 +267,20 @@ async function openPanel() {
   panel.toggle();
 }
 
+const SIGNS = { add: "M12 5v14M5 12h14", library: "M4.5 5h15v14h-15zM4.5 9.7h15M4.5 14.3h15" };
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", SIGNS[name]);
+  for (const [key, value] of [["viewBox", "0 0 24 24"], ["class", "fl-icon"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
+  svg.append(path);
+  return svg;
+}
+
 function button(id, sign, label, action, shown = "") {
   const element = make("button", { type: "button", class: "fl-tool", title: label, "aria-label": label, "data-testid": id });
-  element.append(make("span", { "aria-hidden": "true" }, sign));
+  element.append(icon(sign));
   if (shown) element.append(make("span", { class: "fl-tool-text" }, shown));
   element.addEventListener("click", action);
   return element;
@@ -257,9 +297,10 @@ function place() {
   }
   const left = composer.querySelector(":scope > div:last-child > div:first-child");
   tools ??= make("span", { class: "fl-tools" },
-    button("add-files", "＋", words.add, () => choose(false)),
-    button("open-library", "▤", words.library, openPanel, words.library));
-  if (left && tools.parentElement !== left) left.append(tools);
+    button("add-files", "add", words.add, () => choose(false)),
+    button("open-library", "library", words.library, openPanel, words.library));
+  // First, whatever Chainlit draws there later: the buttons have one order on every page.
+  if (left && left.firstElementChild !== tools) left.prepend(tools);
 }
 
 let isPlacing = false;
@@ -272,7 +313,7 @@ new MutationObserver(() => {
 // Notices
 
 async function news() {
-  if (document.visibilityState === "visible") {
+  if (document.visibilityState === "visible" && state.conversation) { // not while one signs in
     try {
       const query = newest === null ? "" : `?after=${newest}`;
       const found = await api(`/api/news${query}`);

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from rag.errors import LibraryError
 from rag.library import EVERYBODY, EVERYTHING, Asker, Library
@@ -41,6 +41,13 @@ class AddedFile:
         }  # fmt: skip
 
 
+class KeptNarrowings(Protocol):
+    """Where narrowings outlast the program; by owner and conversation."""
+
+    def get(self, owner: str, conversation: str) -> Where: ...
+    def put(self, owner: str, conversation: str, where: Where) -> None: ...
+
+
 @dataclass(slots=True)
 class _Conversation:
     kept: list[str] = field(default_factory=list)  # files added here to stay
@@ -53,8 +60,11 @@ class _Conversation:
 class Conversations:
     """The conversations that are going on. Safe to use from many threads.
 
-    A person's conversations are nobody else's: they are told apart by both names.
+    A person's conversations are nobody else's: they are told apart by both names. With `kept`,
+    which may be set later, what one is narrowed to is known again after a restart.
     """
+
+    kept: KeptNarrowings | None = None
 
     def __init__(self, library: Library, clock: Callable[[], float] = time.monotonic) -> None:
         self.library = library
@@ -64,7 +74,10 @@ class Conversations:
 
     def _of(self, conversation: str, asker: Asker) -> _Conversation:
         key = (asker.name, conversation.lower())
-        found = self._known.setdefault(key, _Conversation())
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = _Conversation()
+            if self.kept is not None:
+                found.narrowed = self.kept.get(*key)
         self._known.move_to_end(key)
         while len(self._known) > KEPT_CONVERSATIONS:
             self._known.popitem(last=False)
@@ -77,6 +90,8 @@ class Conversations:
         self.library.uploads.collection(asker.name, conversation)  # refuses what is no name
         with self._lock:
             self._of(conversation, asker).narrowed = where
+            if self.kept is not None:
+                self.kept.put(asker.name, conversation, where)
 
     def narrowed(self, conversation: str, asker: Asker = EVERYBODY) -> Where:
         """What the asker has narrowed a conversation to."""
@@ -158,6 +173,8 @@ class Conversations:
         """The conversation is over: delete what belonged to it alone."""
         with self._lock:
             self._known.pop((asker.name, conversation.lower()), None)
+            if self.kept is not None:
+                self.kept.put(asker.name, conversation, EVERYTHING)
         if self.library.uploads.forget(asker.name, conversation):
             self.library.sync_added()
 

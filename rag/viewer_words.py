@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from rag.file_kinds import KINDS
 from rag.viewer_rows import ROWS
 
+RECORD = re.compile(r"\$\[(\d+)\]")  # of the list that a file of JSON is
 UNSOURCED_PATH = "/view/unsourced"  # what `[?]` leads to
 
 WORDS = {
@@ -22,6 +25,7 @@ WORDS = {
         "on_page": "Page {}",
         "on_slide": "Slide {}",
         "row": "Row {}",
+        "record": "Record {}",
         "rows": "Rows {}",
         "doubtful": "The check found that this text does not bear the statement out."
         " Compare the two.",
@@ -50,6 +54,7 @@ WORDS = {
         "on_page": "第 {} 页",
         "on_slide": "第 {} 张幻灯片",
         "row": "第 {} 行",
+        "record": "第 {} 条记录",
         "rows": "第 {} 行",
         "doubtful": "经核对，这段原文不支持该说法，请比对两者。",
         "changed": "文件在建立索引之后有改动。下面是建立索引时的文字。",
@@ -80,12 +85,18 @@ def row_words(first: int, last: int, language: str) -> str:
 
 
 def heading_words(headings: tuple[str, ...], title: str, language: str) -> str:
-    """The heading path without the title that it may begin with; row numbers are said in words."""
+    """The heading path without the title that it may begin with; rows and records in words.
+
+    A record's path counts from 0, as programs do; people begin with 1.
+    """
     kept = headings[1:] if headings and headings[0].casefold() == title.casefold() else headings
     kept = tuple(heading for heading in kept if heading != "$")  # the root of JSON says nothing
-    spans = [ROWS.fullmatch(heading) for heading in kept]
-    parts = [
-        row_words(int(span[1]), int(span[2]), language) if span else heading
-        for heading, span in zip(kept, spans, strict=True)
-    ]
-    return " > ".join(parts)
+    return " > ".join(_heading(heading, language) for heading in kept)
+
+
+def _heading(heading: str, language: str) -> str:
+    if span := ROWS.fullmatch(heading):
+        return row_words(int(span[1]), int(span[2]), language)
+    if record := RECORD.fullmatch(heading):
+        return WORDS[language]["record"].format(int(record[1]) + 1)
+    return heading

@@ -168,6 +168,8 @@ def _let_in(people: People, service: Service) -> Any:
     """Chainlit is told of callers, unless everyone is the same stranger."""
     if people.is_anonymous:
         return None
+    if people.store is not None:
+        service.conversations.kept = people.store.narrowings
 
     def forget(name: str, conversation: str) -> None:
         service.conversations.forget(conversation, Asker(name))

@@ -22,7 +22,7 @@ from rag.errors import GenerationError
 from rag.fault_texts import explain_unsourced
 from rag.order_notes import with_order_notes
 from rag.origin import Origin, current_origin, set_origin
-from rag.types import Answer, Citation, Found, PackedPassage, PackReport, Passage
+from rag.types import Answer, Citation, Found, Passage
 from rag.viewer_words import UNSOURCED_PATH
 
 
@@ -179,14 +179,6 @@ def test_cited_sources_lead_to_the_quote() -> None:
     assert answered_props(bare, "en")["state"] == "closest"
     doubted = Answer("q", "t", True, cites, (passage(1), passage(2)), (), 0, 0, "m")
     assert answered_props(doubted, "en")["state"] == "closest"  # cited, yet not an answer
-
-
-def test_what_the_model_reads_is_told_below_the_sources() -> None:
-    packing = PackReport("auto", (PackedPassage(1, 700, "section"),), (), 0, 0, 1500, 1100, 7000)
-    assert found_props([passage(1)], "en")["read"] == ""
-    assert "700" in found_props([passage(1)], "en", packing)["read"]
-    answer = Answer("q", "t", True, (), (passage(1),), (), 0, 0, "m", packing=packing)
-    assert "1,100" in answered_props(answer, "zh")["read"]
 
 
 def test_snippets_are_short() -> None:

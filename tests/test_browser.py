@@ -102,6 +102,28 @@ def test_a_pdf_citation_shows_the_quote_on_itsopen_page(page: Any, tmp_path: Pat
 
 
 @scripted
+def test_the_console_is_quiet(browser: Any, address: str) -> None:
+    context = browser.new_context()
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(address)
+    page.locator("#starters button:not([disabled])").first.click()
+    page.locator(ANSWERED).wait_for()
+    page.locator(CITATION).first.hover()
+    page.locator("#fn-card").wait_for()
+    page.locator(CITATION).first.click()
+    viewer = page.frame_locator("[data-testid=viewer-frame]")
+    viewer.locator("#cite").first.wait_for(state="attached")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("open-library").click()
+    page.get_by_test_id("library-document").first.wait_for()
+    context.close()
+    # Chainlit's own, before it has read that nothing is uploaded its way.
+    assert [text for text in said if not text.startswith('Skipped "application/*"')] == []
+
+
+@scripted
 def test_model_text_is_shown_as_text(page: Any) -> None:
     ask(page, FAULT_QUESTION)
     page.locator(ANSWERED).wait_for()
@@ -157,7 +179,7 @@ def test_questions_are_shown_as_typed(page: Any) -> None:
 @scripted
 def test_starters_and_words_are_in_the_readers_language(browser: Any, address: str) -> None:
     for page in open_page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
-        page.get_by_role("button", name="国内出差的餐饮补助").click()
+        page.get_by_role("button", name="国内出差每天的餐饮补助").click()
         page.locator(ANSWERED).wait_for()
         assert page.locator(ANSWERED).get_attribute("aria-label") == "来源"
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

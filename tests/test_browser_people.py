@@ -220,6 +220,32 @@ def test_signing_out_ends_the_session(visit: Any, address: str) -> None:
     assert page.request.get(f"{address}/user").status == 401
 
 
+def test_what_a_conversation_is_narrowed_to_is_told_after_a_restart(
+    visit: Any, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    options = ("--people", "local", "--kept", str(tmp_path), "--pace", "0.005")
+    thread, name = "", ""
+    for address in serve(tmp_path_factory, *options):
+        page = visit(at=address)
+        page.locator(READY).first.wait_for()
+        ask(page, FAULT_QUESTION)
+        page.locator(ANSWERED).wait_for()
+        thread = thread_of(page)
+        page.get_by_test_id("open-library").click()
+        page.get_by_test_id("ask-one").first.click()
+        name = page.get_by_test_id("chip-only").locator(".fl-label").inner_text()
+    for address in serve(tmp_path_factory, *options):
+        page = visit(at=f"{address}/thread/{thread}")
+        page.get_by_test_id("fl-notice").get_by_text(f"only: {name}").wait_for()
+        assert page.get_by_test_id("chip-only").locator(".fl-label").inner_text() == name
+        page.get_by_test_id("chip-only").get_by_role("button").click()
+        page.get_by_test_id("chip-only").wait_for(state="detached")
+    for address in serve(tmp_path_factory, *options):
+        page = visit(at=f"{address}/thread/{thread}")
+        page.locator(ANSWERED).wait_for()
+        assert page.get_by_test_id("chip-only").count() == 0
+
+
 def test_without_sign_in_conversations_are_kept_over_a_restart(
     visit: Any, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from rag.catalog import Catalog
-from rag.chat.starters import GENERIC_STARTERS, NUM_STARTERS, StarterCache, starters
+from rag.chat.starters import (
+    GENERIC_STARTERS,
+    MAX_LABEL,
+    NUM_STARTERS,
+    SAMPLE_STARTERS,
+    StarterCache,
+    starters,
+)
 from rag.types import Chunk
 
 PRICES = "| Part | Price (EUR) | Weight |\n| Pump | 120 | 3 kg |\n| Valve | 30 | 1 kg |"
@@ -38,8 +45,8 @@ def asked(catalog: Catalog, language: str = "en") -> list[str]:
 
 
 def test_nothing_indexed_gives_general_questions(catalog: Catalog) -> None:
-    assert asked(catalog) == [question for _, question in GENERIC_STARTERS["en"]]
-    assert asked(catalog, "zh") == [question for _, question in GENERIC_STARTERS["zh"]]
+    assert asked(catalog) == [*GENERIC_STARTERS["en"]]
+    assert asked(catalog, "zh") == [*GENERIC_STARTERS["zh"]]
 
 
 def test_tables_headings_and_titles_make_questions(catalog: Catalog) -> None:
@@ -60,7 +67,7 @@ def test_the_last_one_is_in_the_other_language(catalog: Catalog) -> None:
         put(catalog, f"{n}.md", f"Guide {n}", HOLIDAY, f"Leave of kind {'abcde'[n]}")
     english = asked(catalog)
     assert len(english) == NUM_STARTERS
-    assert english[-1] == "《员工手册》中关于“年假”是怎么规定的？"
+    assert english[-1] == "《员工手册》中关于“年假”是怎么说的？"
     assert asked(catalog, "zh")[0] == english[-1]
     assert len(set(english)) == NUM_STARTERS
 
@@ -72,9 +79,23 @@ def test_a_heading_that_asks_is_asked(catalog: Catalog) -> None:
     assert asked(catalog)[0] == "What does “List” say about “Days of leave”?"
 
 
+def test_what_is_shown_reads_as_a_question_of_its_own(catalog: Catalog) -> None:
+    put(catalog, "book.md", "The handbook for everyone in Bristol", HOLIDAY, "3.2 Annual leave")
+    put(catalog, "leave.md", "员工手册", LEAVE, "第三章 年假")
+    english, chinese = starters(catalog, "en"), starters(catalog, "zh")
+    assert english[0].label == "What is said about “Annual leave”?"
+    assert "The handbook" in english[0].question
+    assert chinese[0].label == chinese[0].question
+    for one in [*english, *chinese, *starters(catalog, "en")]:
+        assert one.label.endswith(("?", "？")) or one.question.startswith(("Summarize", "总结"))
+    for language in ("en", "zh"):
+        shown = [*(label for label, _ in SAMPLE_STARTERS[language]), *GENERIC_STARTERS[language]]
+        assert all(one.endswith(("?", "？")) and len(one) <= MAX_LABEL for one in shown)
+
+
 def test_they_follow_the_documents(catalog: Catalog) -> None:
     cache = StarterCache()
-    assert cache.questions(catalog, "anna", "zh-CN")[0].question == GENERIC_STARTERS["zh"][0][1]
+    assert cache.questions(catalog, "anna", "zh-CN")[0].question == GENERIC_STARTERS["zh"][0]
     put(catalog, "faq.md", "FAQ", HOLIDAY, "How much leave do I have?")
     assert cache.questions(catalog, "anna", "en-US")[0].question == "How much leave do I have?"
     assert cache.questions(catalog, "anna", None) is cache.questions(catalog, "anna", "en-GB")

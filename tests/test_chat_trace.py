@@ -48,6 +48,14 @@ def test_everything_is_told_of_a_finished_answer() -> None:
     assert told["Model"] == ["Qwen", "0.8 s to the first word, 12 s in all, 58 tokens written"]
 
 
+def test_passages_of_one_document_are_told_apart() -> None:
+    held = [passage("text", headings=("Document 1", "Part 2", "rows 3-5"))]
+    slow = replace(FOUND, timings_ms={"total": 1234.4})
+    told = rows(trace_props(slow, held, "en", PACKING, ANSWER))
+    assert told["Read"] == ["[1] Document 1 · Part 2 > Rows 3–5 (212 tokens, its section)"]
+    assert told["Search time"] == ["1,234 ms"]
+
+
 def test_in_chinese_no_english_is_left() -> None:
     props = trace_props(FOUND, [passage("text")], "zh", PACKING, ANSWER)
     assert props["summary"].startswith("找到 1 个段落，用时 45 毫秒 · 读取 1,432 个词元")

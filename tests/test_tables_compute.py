@@ -53,6 +53,9 @@ def test_sums_counts_and_groups_are_those_of_plain_python(
         ("How much does the lamp cost?", "perhaps"),
         ("有哪些供应商？", "perhaps"),
         ("Who is the ombudsperson?", "no"),
+        ("What does fault code E12 mean, and how long is it off?", "no"),
+        ("Did they mean the mean of the sales?", "surely"),
+        ("What is the mean revenue?", "surely"),
         ("保修期多久？", "no"),
     ],
 )

@@ -11,6 +11,7 @@ from page_service import FILES, REPOSITORY, fill_catalog
 from rag.catalog import Catalog
 from rag.viewer_place import MAX_CELLS, passage_json, place_line
 from rag.viewer_span import Opened, open_span
+from rag.viewer_words import heading_words
 
 MANUAL, _, HANDBOOK, GUIDE, _, CONTRACT, SALES, SLIDES, PROFILE = FILES
 
@@ -51,6 +52,12 @@ def test_a_slide_is_called_one(catalog: Catalog) -> None:
     span = opened(catalog, SLIDES, "Distributors in 23 countries")
     assert passage_json(span)["place"] == "Slide 2 · Where we stand"
     assert passage_json(span, "zh")["place"] == "第 2 张幻灯片 · Where we stand"
+
+
+def test_a_record_is_counted_as_people_do() -> None:
+    assert heading_words(("Orders", "$[7]", "lines"), "Orders", "en") == "Record 8 > lines"
+    assert heading_words(("$[0]",), "Orders", "zh") == "第 1 条记录"
+    assert heading_words(("$", "$.a[7]"), "Orders", "en") == "$.a[7]"
 
 
 def test_a_cited_row_is_told_cell_by_cell(catalog: Catalog) -> None:

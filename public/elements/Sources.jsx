@@ -3,7 +3,7 @@
 import { useState } from 'react'
 
 export default function Sources() {
-  const { sources = [], words = {}, state, read = "", notes = [], computation } = props
+  const { sources = [], words = {}, state, notes = [], computation } = props
   const { copy = "", checked = "", holds = true } = props
   const [told, setTold] = useState("")
 
@@ -64,7 +64,6 @@ export default function Sources() {
       {notes.map((note) => (
         <p key={note} className="fn-where" data-testid="order-note">{note}</p>
       ))}
-      {read ? <p className="fn-where" data-testid="packing">{read}</p> : null}
       {computation ? (
         <details className="fn-others" data-testid="computation">
           <summary>{computation.label}</summary>

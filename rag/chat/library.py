@@ -63,7 +63,7 @@ async def command(text: str, conversations: Conversations, who: Asker) -> str | 
         where = await asyncio.to_thread(narrowing_of, text, conversations.library, who)
     except FootnoteError as error:
         return _escaped(str(error))
-    conversations.narrow(conversation_id(), where, who)
+    await asyncio.to_thread(conversations.narrow, conversation_id(), where, who)
     await _tell({"narrowing": where.as_json()})
     told = words["narrowed"].format(what=", ".join(chips(where))) if where else words["widened"]
     return _escaped(told)

@@ -231,7 +231,7 @@ class Reply:
         await self._flush()
         props = answered_props(answer, self.language)
         if props["sources"] or "computation" in props:
-            await self.show_element("Sources", props | {"read": ""})
+            await self.show_element("Sources", props)
         await self._trace(answer)
 
     async def _trace(self, answer: Answer | None = None) -> None:

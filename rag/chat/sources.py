@@ -11,8 +11,7 @@ from rag.chat.footnotes import checked_line, one_line, with_footnotes
 from rag.chat.texts import WORDS
 from rag.fault_texts import explain
 from rag.order_notes import order_notes
-from rag.pack_words import packing_line
-from rag.types import Answer, Citation, Computation, PackReport, Passage
+from rag.types import Answer, Citation, Computation, Passage
 from rag.viewer_words import heading_words, page_words
 
 SNIPPET_CHARACTERS = 180
@@ -43,11 +42,9 @@ def citation_url(citation: Citation) -> str:
     return view_url(citation.document_id, citation.start, citation.end, doubt=doubt)
 
 
-def found_props(
-    passages: Sequence[Passage], language: str, packing: PackReport | None = None
-) -> dict[str, Any]:
+def found_props(passages: Sequence[Passage], language: str) -> dict[str, Any]:
     """What is shown as soon as the search is done."""
-    return _props("found", passages, {}, language, packing)
+    return _props("found", passages, {}, language)
 
 
 def answered_props(answer: Answer, language: str) -> dict[str, Any]:
@@ -56,7 +53,7 @@ def answered_props(answer: Answer, language: str) -> dict[str, Any]:
     for citation in sorted(answer.citations, key=lambda citation: not citation.supported):
         cited.setdefault(citation.marker, citation)
     state = "answered" if cited and not answer.abstained else "closest"
-    props = _props(state, answer.passages, cited, language, answer.packing)
+    props = _props(state, answer.passages, cited, language)
     if answer.text.strip():
         checked, holds = checked_line(answer, language)
         props |= {"copy": with_footnotes(answer, language), "checked": checked, "holds": holds}
@@ -77,12 +74,10 @@ def _props(
     passages: Sequence[Passage],
     cited: dict[int, Citation],
     language: str,
-    packing: PackReport | None,
 ) -> dict[str, Any]:
     words = WORDS[language]
     return {
         "state": state,
-        "read": packing_line(packing, language) if packing else "",
         "notes": order_notes(passages, language),
         "words": {key: words[key] for key in ("sources", "found", "closest", "also_found")}
         | _WORDS[language],

@@ -21,7 +21,7 @@ NUM_STARTERS = 4
 NUM_OWN = 3  # in the reader's language; the last one shows that another works too
 NUM_DOCUMENTS = 12  # that are looked into, the newest ones
 MAX_CHARACTERS = 200_000  # of a document, for its tables
-MAX_LABEL = 42
+MAX_LABEL = 64  # characters of a question that is shown in whole
 MIN_PROSE = 80  # characters below a heading that says something
 MAX_ROWS_TRIED = 3
 
@@ -31,43 +31,45 @@ SAMPLE_STARTERS = {
     "en": (
         ("What does fault code E12 mean?", "What does fault code E12 on the X200 control panel"
          " mean and how long should the instrument stay switched off?"),
-        ("Annual leave in Bristol", "How many days of annual leave does a full-time employee in"
-         " Bristol get before any extra for long service?"),
-        ("Guarantee under the Ningbo contract", "For how many months does the quality guarantee"
-         " run under the aluminium stand purchase contract with Ningbo Lifeng?"),
-        ("国内出差的餐饮补助", "苏州总部员工国内出差每天的餐饮补助是多少？"),
+        ("How many days of annual leave are there in Bristol?", "How many days of annual leave"
+         " does a full-time employee in Bristol get before any extra for long service?"),
+        ("How long is the guarantee in the Ningbo contract?", "For how many months does the quality"
+         " guarantee run under the aluminium stand purchase contract with Ningbo Lifeng?"),
+        ("国内出差每天的餐饮补助是多少？", "苏州总部员工国内出差每天的餐饮补助是多少？"),
     ),
     "zh": (
-        ("国内出差的餐饮补助", "苏州总部员工国内出差每天的餐饮补助是多少？"),
-        ("F30 固定螺钉的拧紧力矩", "更换F30光源组件时，固定螺钉的拧紧力矩是多少？"),
-        ("布里斯托员工的学习预算", "布里斯托员工每年的学习预算是多少英镑？"),
+        ("国内出差每天的餐饮补助是多少？", "苏州总部员工国内出差每天的餐饮补助是多少？"),
+        ("F30固定螺钉的拧紧力矩是多少？", "更换F30光源组件时，固定螺钉的拧紧力矩是多少？"),
+        ("布里斯托员工的学习预算是多少？", "布里斯托员工每年的学习预算是多少英镑？"),
         ("What does fault code E12 mean?", "What does fault code E12 on the X200 control panel"
          " mean and how long should the instrument stay switched off?"),
     ),
 }  # fmt: skip
 GENERIC_STARTERS = {
     "en": (
-        ("What are these documents about?", "What are these documents about?"),
-        ("Deadlines", "Which dates and deadlines do the documents name?"),
-        ("Amounts", "Which prices, amounts or limits do the documents set?"),
-        ("文档的主要内容", "这些文档的主要内容是什么？"),
+        "What are these documents about?",
+        "Which dates and deadlines do the documents name?",
+        "Which prices, amounts or limits do the documents set?",
+        "这些文档的主要内容是什么？",
     ),
     "zh": (
-        ("文档的主要内容", "这些文档的主要内容是什么？"),
-        ("日期和期限", "文档中规定了哪些日期和期限？"),
-        ("金额和限额", "文档中有哪些价格、金额或限额？"),
-        ("What are these documents about?", "What are these documents about?"),
+        "这些文档的主要内容是什么？",
+        "文档中规定了哪些日期和期限？",
+        "文档中有哪些价格、金额或限额？",
+        "What are these documents about?",
     ),
 }
 _TEMPLATES = {
     "en": {
         "cell": "What is the {column} of {row}?",
         "heading": "What does “{title}” say about “{heading}”?",
+        "short": "What is said about “{heading}”?",
         "summary": "Summarize “{title}”",
     },
     "zh": {
         "cell": "{row}的{column}是多少？",
-        "heading": "《{title}》中关于“{heading}”是怎么规定的？",
+        "heading": "《{title}》中关于“{heading}”是怎么说的？",
+        "short": "关于“{heading}”是怎么说的？",
         "summary": "总结《{title}》",
     },
 }
@@ -123,7 +125,7 @@ def starters(catalog: Documents, language: str) -> list[StarterQuestion]:
     others = [question for told, question in found if told != language]
     chosen = own[: NUM_OWN if others else NUM_STARTERS]
     chosen += others[: NUM_STARTERS - len(chosen)]
-    general = [StarterQuestion(*one) for one in GENERIC_STARTERS[language]]
+    general = [StarterQuestion(one, one) for one in GENERIC_STARTERS[language]]
     return [*chosen, *general][:NUM_STARTERS]
 
 
@@ -181,8 +183,11 @@ def _headings(
         if heading.endswith(("?", "？")) and len(heading) > 8:
             yield StarterQuestion(_short(heading), heading)
         elif _says_something(heading, title) and len(chunk.text) >= MIN_PROSE:
-            question = _TEMPLATES[language]["heading"].format(title=title, heading=heading)
-            yield StarterQuestion(_short(heading), question)
+            words = _TEMPLATES[language]
+            question = words["heading"].format(title=title, heading=heading)
+            is_short = len(question) <= MAX_LABEL
+            shown = question if is_short else words["short"].format(heading=heading)
+            yield StarterQuestion(_short(shown), question)
 
 
 def _says_something(heading: str, title: str) -> bool:

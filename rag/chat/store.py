@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.believed_time import believed_time
+from rag.chat.narrowings import TABLE, Narrowings, delete_narrowing, delete_unasked
 from rag.small_database import SmallDatabase
 
 MIGRATIONS = (
@@ -43,6 +44,7 @@ MIGRATIONS = (
         value INTEGER NOT NULL, comment TEXT NOT NULL, given REAL NOT NULL
     )
     """,
+    TABLE,
 )
 MAX_NAME_CHARACTERS = 200
 USER_MESSAGE = "user_message"  # the type of a step
@@ -88,6 +90,7 @@ class Store:
         self._database = SmallDatabase(path, MIGRATIONS, "conversations")
         self._keep_days, self._clock = keep_days, clock or time.time
         self._believed_time = clock or believed_time
+        self.narrowings = Narrowings(self._database, self._clock)
         self.delete_old()
 
     def close(self) -> None:
@@ -198,18 +201,20 @@ class Store:
         delete = "DELETE FROM threads WHERE id = ? AND owner = ?"
         with self._database.writing() as connection:
             is_gone = connection.execute(delete, (thread, owner)).rowcount > 0
+            delete_narrowing(connection, owner, thread)
         if is_gone:
             self._database.forget()
         return is_gone
 
     def delete_old(self) -> int:
         """What is older than is kept; how many threads that were."""
-        if self._keep_days is None:
-            return 0
-        last = self._believed_time() - self._keep_days * DAY_SECONDS
+        now, gone = self._believed_time(), 0
         with self._database.writing() as connection:
-            gone = connection.execute("DELETE FROM threads WHERE changed < ?", (last,)).rowcount
-        if gone:
+            if self._keep_days is not None:
+                last = now - self._keep_days * DAY_SECONDS
+                gone = connection.execute("DELETE FROM threads WHERE changed < ?", (last,)).rowcount
+            unasked = delete_unasked(connection, now)
+        if gone or unasked:
             self._database.forget()
         return gone
 

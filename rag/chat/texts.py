@@ -20,7 +20,6 @@ WORDS = {
         "found": "Found",
         "closest": "Closest passages",
         "also_found": "Also found",
-        "page": "p. {page}",
         "computed": "Computed from {used} of {total} rows of “{table}”",
     },
     "zh": {
@@ -34,7 +33,6 @@ WORDS = {
         "found": "找到",
         "closest": "最接近的段落",
         "also_found": "还找到",
-        "page": "第 {page} 页",
         "computed": "根据“{table}”{total} 行中的 {used} 行计算",
     },
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.types import Answer, Found, LeftOut, PackReport, Passage
+from rag.viewer_words import heading_words
 
 MAX_LEFT_OUT = 5  # passages that are named; of the rest the number is told
 _STEPS = ("filter", "respell", "encode", "dense", "lexical", "catalog", "literals", "rerank")
@@ -164,7 +165,7 @@ def _packed(
     if packing is None:
         return []
     words = _WORDS[language]
-    titles = {passage.number: passage.title for passage in passages}
+    titles = {passage.number: _title(passage, language) for passage in passages}
     used = words["budget"].format(
         used=packing.prompt_tokens,
         budget=packing.budget,
@@ -191,6 +192,12 @@ def _packed(
         (words["left_out"], named),
         (words["turns"], [words["comma"].join(turns)] if turns else []),
     ]
+
+
+def _title(passage: Passage, language: str) -> str:
+    """With its heading, which tells the passages of one document apart."""
+    heading = heading_words(passage.headings, passage.title, language)
+    return f"{passage.title} · {heading}" if heading else passage.title
 
 
 def _scope(scope: str, language: str) -> str:
@@ -223,7 +230,7 @@ def _written(answer: Answer, language: str) -> list[tuple[str, list[str]]]:
 
 
 def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:.0f}" if milliseconds >= 1 or not milliseconds else "<1"
+    return f"{milliseconds:,.0f}" if milliseconds >= 1 or not milliseconds else "<1"
 
 
 def _seconds(milliseconds: float) -> str:

@@ -33,6 +33,10 @@ _STRONG = re.compile(
     r"|biggest|earliest|latest|cheapest|oldest|newest))\b",
     re.IGNORECASE,
 )
+# "What does it mean?" asks for no mean.
+_VERB_MEAN = re.compile(
+    r"\b(?:do|does|did)\b(?:(?!\b(?:the|a) mean\b)[^.?!;])*?\bmean\b", re.IGNORECASE
+)
 _WEAK = re.compile(
     r"变化|多少|几[个家种条台次项张份笔名位]|哪些|哪几|一共|共有|最|超过|低于|高于|大于|小于|多于|少于|不足|至少"
     r"|以上的|以下的|总的|分别|各[个自]?|列出|增长|不一致|不等|比例|比重|百分之几"
@@ -58,6 +62,7 @@ _Read = tuple[list[Table], str, tuple[StoredChunk, ...]]
 
 def asks_to_compute(question: str) -> Literal["surely", "perhaps", "no"]:
     """Whether a question has a word for a sum, a count, an extreme; or for a comparison, a list."""
+    question = _VERB_MEAN.sub(lambda found: found[0][: -len("mean")], question)
     if _STRONG.search(question):
         return "surely"
     return "perhaps" if _WEAK.search(question) else "no"
