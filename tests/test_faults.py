@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -254,13 +255,14 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 def test_a_body_that_dawdles_ends_with_408(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    with faulty(tmp_path, monkeypatch, body_seconds=0.2) as made:
-        connection = connect(made.url)
+    with (
+        faulty(tmp_path, monkeypatch, body_seconds=0.2) as made,
+        closing(connect(made.url)) as connection,
+        made.client(made.other) as client,
+    ):
         connection.sendall(post(path, made.other, b'{"question": "', length=1000))
-        with made.client(made.other) as client:  # others do not wait for it
-            assert client.post("/api/search", json={"query": ASKED}).status_code == 200
+        assert client.post("/api/search", json={"query": ASKED}).status_code == 200  # meanwhile
         assert read_until(connection, b"\r\n").startswith(b"HTTP/1.1 408 ")
-        connection.close()
         eventually(lambda: not list(parts_of(made)), "nothing is left of a file")
 
 
@@ -269,15 +271,16 @@ def test_a_client_that_does_not_read_holds_nobody_up_and_loses_its_place(
 ) -> None:
     long = " ".join(f"word{number}" for number in range(8000))
     generator = HeldGenerator(long, SAID)
-    with faulty(
-        tmp_path, monkeypatch, generator,
-        send_buffer_bytes=4096, send_seconds=2.0, max_answers=2,
-    ) as made:  # fmt: skip
-        connection = connect(made.url, receive_buffer_bytes=4096)
+    with (
+        faulty(
+            tmp_path, monkeypatch, generator,
+            send_buffer_bytes=4096, send_seconds=2.0, max_answers=2,
+        ) as made,
+        closing(connect(made.url, receive_buffer_bytes=4096)) as connection,
+        made.client(made.other) as client,
+    ):  # fmt: skip
         connection.sendall(post_json("/api/ask", made.other, STREAMED))
         read_until(connection, b"event: text")
-        with made.client(made.other) as client:
-            assert client.post("/api/ask", json=QUESTION).json()["citations"][0]["quote"] == QUOTED
+        assert client.post("/api/ask", json=QUESTION).json()["citations"][0]["quote"] == QUOTED
         eventually(made.is_idle, "the place of the one who does not read is free")
         assert "left an answer unread" in caplog.text
-        connection.close()
