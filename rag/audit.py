@@ -137,7 +137,8 @@ class AuditLog:
     def _append(self, now: datetime, line: bytes) -> None:
         """In one write, so that lines of several processes do not mix.
 
-        A full disk may take half a line; the next one that is written ends it first.
+        A full disk may take half a line; the next one that is written ends it first. Of a line that
+        another process is just writing half may show, too: then an empty line stays behind it.
         """
         path = self._current_file(now)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

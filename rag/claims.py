@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.names import is_unspaced, names_in
-from rag.numbers import figures_in, numbers_in
+from rag.numbers import figures_in, numbers_in, without_marks
 from rag.quantities import quantities_in, same_value, wrong_unit
 from rag.words import tokenize
 
@@ -41,15 +41,20 @@ def telling_figures(statement: str, question: str) -> set[str]:
 
 def missing_figure(statement: str, source: str) -> str:
     """The first figure of a statement that a source does not give; "" if all stand there."""
-    known = numbers_in(source)
+    known, counted = numbers_in(source), numbers_in(without_marks(source))
     given = quantities_in(source)
+    with_units = {
+        figure for one in quantities_in(statement) if one.kind for figure in figures_in(one.number)
+    }
     scaled = {
         figure
         for one in quantities_in(statement)
         if any(same_value(one, other) for other in given)
         for figure in figures_in(one.number)
     }
-    return min(figures_in(statement) - known - scaled, default="")
+    figures = figures_in(statement) - scaled
+    # "Step 5" may cite the line that 5. begins; five years may not.
+    return min((figures & with_units) - counted | (figures - known), default="")
 
 
 def missing_name(statement: str, source: str) -> str:

@@ -81,10 +81,21 @@ _DATED_MONTH = re.compile(
     rf"\b({'|'.join([*_MONTHS, *_MONTH_NUMBERS])})\b\.?,?\s*(?=\d)"
     rf"|(?<=\d)(?:st|nd|rd|th)?\s+(?:of\s+)?({'|'.join([*_MONTHS, *_MONTH_NUMBERS])})\b"
 )
+_MARK = re.compile(
+    r"^[^\S\n]*(?:#+ |[-*•] )?"
+    rf"(?:[{HAN_SIGNS}]{{1,3}}[、．]|[（(](?:[{HAN_SIGNS}]{{1,3}}|\d{{1,2}})[)）]"
+    r"|\d{1,2}(?:[、．)）]|\.(?=[^\S\n])))",
+    re.MULTILINE,
+)
 _HAN_FIGURE = re.compile(
     r"(?:十|[一二两三四五六七八九][十百千万亿])[零〇一二两三四五六七八九十百千万亿]*"
     r"|[零〇一二三四五六七八九]{3,}"
 )
+
+
+def without_marks(text: str) -> str:
+    """A text without what counts its lines: 五、, （五）, 5. and 5) tell no figure."""
+    return _MARK.sub("", text)
 
 
 def digits_in(text: str) -> set[str]:

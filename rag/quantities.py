@@ -30,6 +30,7 @@ _UNITS: tuple[tuple[str, float, str], ...] = (
     ("days", 1.0, "days?|天"),
     ("days", 7.0, "weeks?|周|个?星期"),
     ("months", 1.0, "months?|个月"),
+    ("years", 1.0, "years?|年"),
     ("percent", 1.0, "%|percent|per cent"),
     ("temperature", 1.0, "°\\s?c|degrees celsius|摄氏度|℃"),
     ("yuan", 1.0, "元|人民币|rmb|cny|yuan"),

@@ -221,6 +221,8 @@ class _Asked:
             raise
         finally:
             self._land("left")
+            if self._flight is not None:
+                self._flights.forget(self._key, self._flight)
 
     def _fly_along(self) -> Flight | None:
         """One that has landed with the answer; None where this question is to be answered here.

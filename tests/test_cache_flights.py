@@ -60,6 +60,8 @@ def test_the_first_leads_and_the_others_get_what_it_lands_with() -> None:
         thread.join()
     assert landed == [("kept", kept)] * 4 and flight.lookup == "near" and not flight.waiters
     assert flights.wait(flight, Waiter()) == "kept"
+    assert flights.begin("k") == (flight, False)  # until the answer is stored
+    flights.forget("k", flight)
     assert flights.begin("k")[1]
 
 

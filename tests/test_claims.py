@@ -32,6 +32,11 @@ def test_the_figures_that_a_statement_adds() -> None:
         ("on 2 May 2024", "2024-05-01", "2"),
         ("二十七天", "27 days", ""),
         ("item 47", "| LX-0047 | 目镜筒 |", "47"),
+        ("kept for five years", "五、报销期限与票据", "5"),  # counts lines, and no years
+        ("5 days", "（五）报销期限", "5"),
+        ("step 5 is the check", "5. Check the lamp.", ""),
+        ("第5步", "五、检查", ""),
+        ("within 5 days", "5. Check it within five days.", ""),
     ],
 )
 def test_a_figure_must_stand_in_the_source(statement: str, source: str, missing: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.numbers import digits_in, figures_in, numbers_in, stated_numbers
+from rag.numbers import digits_in, figures_in, numbers_in, stated_numbers, without_marks
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,19 @@ def test_figures_that_a_statement_claims(text: str, figures: set[str]) -> None:
 )
 def test_stated_numbers_are_all_but_months_that_stand_alone(text: str, numbers: set[str]) -> None:
     assert stated_numbers(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("五、报销\n六、票据", "报销\n票据"),
+        ("## （十二）范围", "范围"),
+        ("1. One\n  12) Twelve", " One\n Twelve"),
+        ("1.5 kg", "1.5 kg"),
+        ("第五条", "第五条"),
+        ("five 5. May", "five 5. May"),
+        ("2024. Then", "2024. Then"),
+    ],
+)
+def test_what_counts_lines_is_no_figure(text: str, left: str) -> None:
+    assert without_marks(text) == left

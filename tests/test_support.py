@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import WordEncoder, passage
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.encoder import Vectors
 from rag.fault_texts import explain
 from rag.support import SupportChecker
 
@@ -41,6 +44,39 @@ def test_a_number_may_be_written_in_words(checker: SupportChecker) -> None:
 
 def test_the_passage_that_does_bear_it_out_is_cited_instead(checker: SupportChecker) -> None:
     (found,) = checker.cite("Cats sleep all day", [1])
+    assert (found.marker, found.supported) == (2, True)
+
+
+class Near:
+    """Everything is equally near."""
+
+    dimension = 2
+
+    def __init__(self, cosine: float) -> None:
+        self._row = np.array([[cosine, (1 - cosine**2) ** 0.5]], np.float32)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        return self._row.repeat(len(texts), axis=0)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.array([[1, 0]] * len(texts), np.float32)
+
+
+def test_a_source_in_another_language_must_be_nearer_where_it_is_not_named() -> None:
+    statement, sources = "Every copy is checked on Fridays", [passage("不及格者可以补考一次。", 1)]
+    for cosine, is_named, is_found in (
+        (0.79, False, False),
+        (0.82, True, False),
+        (0.85, True, True),
+    ):
+        checker = SupportChecker(sources, Near(cosine))
+        assert checker.cite(statement, [1])[0].supported is is_named
+        assert (checker.attribute(statement) is not None) is is_found
+
+
+def test_a_number_that_counts_lines_is_no_figure_of_the_statement() -> None:
+    sources = [passage("五、报销期限与票据", 1), passage("副本保存五年。", 2)]
+    (found,) = SupportChecker(sources, Near(0.81)).cite("Copies are kept for five years", [1])
     assert (found.marker, found.supported) == (2, True)
 
 

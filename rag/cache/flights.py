@@ -77,11 +77,17 @@ class Flights:
             if flight.landing is not None:
                 return
             flight.landing, flight.kept, flight.lookup = landing, kept, lookup
-            if self._under_way.get(key) is flight:
-                del self._under_way[key]
             waiters = list(flight.waiters)
+        if landing != "kept":  # else it serves until the answer is stored: see forget
+            self.forget(key, flight)
         for waiter in waiters:
             waiter.close()
+
+    def forget(self, key: str, flight: Flight) -> None:
+        """Who asks from now on begins another."""
+        with self._lock:
+            if self._under_way.get(key) is flight:
+                del self._under_way[key]
 
     def hand_out(self, flight: Flight) -> None:
         """An event is out of the leader's hands: from now on it waits to be asked for the next."""
