@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from rag.encoder_options import EncoderOptions, unit_rows
 from rag.errors import ModelError
+from rag.sharing import FairPool, Together
 
 GPU_BATCH_TOKENS = 32_768
 BATCH_TOKENS = 1024  # sorted by length, this reaches 95 % of the raw forward pass on a CPU
@@ -83,9 +83,8 @@ class SentenceEncoder:
         if num_threads:
             torch.set_num_threads(num_threads)
         models = [_load_model(path, one) for one in _devices(device)]
-        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()  # a model is used by one at a time
-        for model in models:
-            self._free.put(model)
+        self._models: FairPool[Any] = FairPool(models)  # a model is used by one at a time
+        self._queries = Together(lambda texts: self._encode(texts, "query"), num_groups=len(models))
         self._pool = ThreadPoolExecutor(len(models), "encode")
         self._tokenizer: Any = deepcopy(models[0].tokenizer)  # it keeps how it last padded
         self._tokenizing = threading.Lock()
@@ -114,11 +113,10 @@ class SentenceEncoder:
         """(n, d), unit rows."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encode(list(texts), "query")
+        return self._queries(texts)
 
     def _encode(self, texts: list[str], kind: Literal["query", "document"]) -> Vectors:
-        model = self._free.get()  # a question waits for no more than one batch
-        try:
+        with self._models.using() as model:  # a question waits for no more than one batch
             # Some models send questions another way than documents, prompts aside.
             rows = getattr(model, f"encode_{kind}")(
                 texts,
@@ -126,8 +124,6 @@ class SentenceEncoder:
                 batch_size=len(texts),
                 show_progress_bar=False,
             )
-        finally:
-            self._free.put(model)
         return unit_rows(rows, self.dimension)
 
     def token_starts(self, text: str) -> npt.NDArray[np.int64]:
