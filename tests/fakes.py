@@ -17,6 +17,17 @@ from rag.types import Message, Passage
 _TOKENS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7ff]|[^\W_]+|[^\w\s]|_")
 
 
+class Clock:
+    """Seconds that stand still until a test sets them, or go on by a step at each look."""
+
+    def __init__(self, now: float = 1_000_000.0, step: float = 0.0) -> None:
+        self.now, self._step = now, step
+
+    def __call__(self) -> float:
+        self.now += self._step
+        return self.now
+
+
 class WordEncoder:
     """Counts words: the similarity of two texts is the exact cosine of their word counts.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import Clock
 
 from rag.access import Caller
 from rag.accounts import SESSION_DAYS, Accounts, fits, hash_password
@@ -12,14 +13,6 @@ from rag.errors import FootnoteError, SettingError
 
 CHEAP = (2, 1, 1)  # scrypt that takes no time
 PASSWORD = "correct horse"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import Clock
 
 from rag.access import Caller
 from rag.api_keys import KEY_PREFIX, USE_SECONDS, ApiKeys
 from rag.errors import SettingError
 from rag.small_database import SmallDatabase
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from api_service import callers
 from cache_stores import RedisServer, redis_server
+from fakes import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,13 +28,6 @@ from rag.web_api import limits_of, limits_place
 
 MINUTE, HOUR = 60.0, 3600.0
 Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def refused(asked: Coroutine[Any, Any, None]) -> ApiError:
@@ -150,7 +144,7 @@ def test_many_threads_take_no_more_than_there_is(store: RateStore) -> None:
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 8))
 def test_never_more_than_twice_the_number_in_any_minute(steps: list[float], number: int) -> None:
     """A burst of all of them, and what comes back meanwhile."""
-    clock = Clock()
+    clock = Clock(100.0)
     store, rate, taken = MemoryRates(clock), Rate("a", number, MINUTE), []
     for step in steps:
         clock.now += step
@@ -162,7 +156,7 @@ def test_never_more_than_twice_the_number_in_any_minute(steps: list[float], numb
 
 @given(st.integers(1, 100), st.floats(0, 1e6))
 def test_who_waits_as_told_gets_in(number: int, now: float) -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     clock.now = now
     store, rate = MemoryRates(clock), Rate("a", number, MINUTE)
     store.spend(rate, "x", number)
@@ -219,7 +213,7 @@ def test_a_server_that_dies_and_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without it this process counts on, from what it has counted itself."""
-    clock, failures = Clock(), list[int]()
+    clock, failures = Clock(100.0), list[int]()
     with redis_server(tmp_path) as server:
         shared: Tolerant[RateStore] = Tolerant(
             lambda: RedisRates(server.url), RateError, otherwise="Alone.", well_again="Back.",

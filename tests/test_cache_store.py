@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cache_stores import RedisServer, fill, redis_server
+from fakes import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,19 +108,10 @@ def test_many_threads(open_store: Callable[..., Store]) -> None:
 # SQLite's own
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
 def make(
     path: Path, max_bytes: int = 10**6, clock: Callable[[], float] | None = None
 ) -> SqliteStore:
-    return SqliteStore(path, max_bytes=max_bytes, max_seconds=DAY, clock=clock or Clock())
+    return SqliteStore(path, max_bytes=max_bytes, max_seconds=DAY, clock=clock or Clock(step=1.0))
 
 
 def size_of(path: Path) -> int:

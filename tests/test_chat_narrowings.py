@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import Clock
 
 from rag.chat.narrowings import UNASKED_SECONDS
 from rag.chat.store import Store
@@ -18,13 +19,6 @@ from rag.where import Where
 
 PDF = Where(types=("pdf",), folders=("contracts",), documents=(7, "a.md"))
 QUESTION = {"id": "q1", "type": "user_message", "output": "How wide is the pond?"}
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_service import REPOSITORY
@@ -20,17 +21,9 @@ QUESTION = {"id": "q1", "type": "user_message", "output": "How wide is the pond?
 ANSWER = {"id": "a1", "type": "assistant_message", "output": "Secretly seven metres."}
 
 
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "c.sqlite", clock=Clock())
+    opened = Store(tmp_path / "c.sqlite", clock=Clock(step=1.0))
     yield opened
     opened.close()
 
@@ -106,7 +99,7 @@ def test_an_answer_under_way_does_not_bring_a_deleted_one_back(store: Store) -> 
 
 
 def test_old_conversations_go_when_they_are_to(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = Clock(step=1.0)
     store = Store(tmp_path / "c.sqlite", keep_days=30, clock=clock)
     fill(store)
     clock.now += 29 * DAY_SECONDS
@@ -158,7 +151,7 @@ kinds = st.sampled_from(
 def test_nobody_changes_or_sees_what_is_anothers(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
 ) -> None:
-    store = Store(tmp_path_factory.mktemp("store") / "c.sqlite", clock=Clock())
+    store = Store(tmp_path_factory.mktemp("store") / "c.sqlite", clock=Clock(step=1.0))
     fill(store)
     fill(store, thread="t2", mark="x")
     given_id = store.put_feedback("anna", "a1", 1, "mine")

@@ -2,20 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from fakes import Clock
+
 from rag.generate import endpoints
 from rag.generate.endpoints import FAILURES_UNTIL_OPEN, STICKY_MARGIN, Endpoints
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def several(number: int = 3) -> tuple[Endpoints, Clock]:
-    clock = Clock()
+    clock = Clock(100.0)
     return Endpoints([f"http://server-{n}/v1/" for n in range(number)], clock), clock
 
 

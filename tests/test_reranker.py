@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from fakes import words
+from fakes import Clock, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,13 +35,6 @@ def chunk(number: int, text: str, **others: Any) -> StoredChunk:
 
 def found(*texts: str) -> list[tuple[StoredChunk, float]]:
     return [(chunk(n, text), 1 / (60 + n)) for n, text in enumerate(texts, start=1)]
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class WordScorer:
@@ -70,7 +63,7 @@ class WordScorer:
 
 
 def made(num_candidates: int = 10, budget_ms: float = 100, **options: Any) -> Any:
-    clock = Clock()
+    clock = Clock(100.0)
     scorer = WordScorer(clock, **options)
     reranker = Reranker(scorer, num_candidates=num_candidates, budget_ms=budget_ms, clock=clock)
     return reranker, scorer, clock

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
+from fakes import Clock
+
 from rag import throttle as module
 from rag.throttle import FORGET_SECONDS, FREE_TRIES, LONGEST_SECONDS, Throttle
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def made() -> tuple[Throttle, Clock]:
-    clock = Clock()
+    clock = Clock(0.0)
     return Throttle(clock), clock
 
 

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fakes import Clock
 
 from rag.tolerant import PAUSE_SECONDS, Tolerant
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Part:
@@ -26,7 +20,7 @@ def fail(_: Part) -> str:
 
 
 def test_it_fails_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
-    clock, opened, failures = Clock(), list[Part](), list[int]()
+    clock, opened, failures = Clock(0.0), list[Part](), list[int]()
 
     def open_it() -> Part:
         opened.append(Part())
@@ -60,7 +54,7 @@ def test_it_fails_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_cannot_be_opened_is_opened_later() -> None:
-    clock, tries = Clock(), list[int]()
+    clock, tries = Clock(0.0), list[int]()
 
     def open_it() -> Part:
         tries.append(1)

@@ -5,21 +5,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from fakes import Clock
 
 from ingest.touched import GROWING_SECONDS, Touched
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture
