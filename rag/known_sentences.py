@@ -108,8 +108,9 @@ class PassageEncoder:
 
     def _look_up(self) -> dict[str, Vectors]:
         known: dict[str, Vectors] = {}
-        for passage in self._passages if self._catalog else ():
-            assert self._catalog is not None
+        if self._catalog is None:
+            return known
+        for passage in self._passages:
             held = self._catalog.sentences_within(
                 passage.document_id, passage.start, passage.end, self.dimension
             )

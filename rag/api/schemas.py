@@ -330,9 +330,13 @@ class CollectionList(Open):
     collections: list[CollectionCard]
 
 
-FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Failure, "description": text}
-    for status, text in {
+def _failing(told: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Statuses as a route documents them."""
+    return {status: {"model": Failure, "description": text} for status, text in told.items()}
+
+
+FAILURES = _failing(
+    {
         400: "The request is broken.",
         401: "No key, or one that does not count.",
         403: "Only who looks after the library may do that.",
@@ -343,16 +347,15 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         429: "Over a limit; Retry-After tells how long.",
         503: "Not ready yet, or the model failed.",
         504: "The answer took too long.",
-    }.items()
-}
-UPLOAD_FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Failure, "description": text}
-    for status, text in {
+    }
+)
+UPLOAD_FAILURES = _failing(
+    {
         411: "Content-Length is missing.",
         415: "Files of this type are not read.",
         507: "No room is left.",
-    }.items()
-}
+    }
+)
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 OPENAI_FAILURES = {
     status: {**told, "model": OpenAIFailure} for status, told in FAILURES.items()
