@@ -1,4 +1,4 @@
-"""`footnote chat` as a process of its own, for what looks at the page or times it."""
+"""`footnote chat` or `serve` as a process of its own, for what looks at the page or times it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 1200.0  # a busy machine reads, encodes and loads a model at the same time
 LOOK_SECONDS = 0.5
+SCRIPTED = ("bench.scripted_chat",)  # modules, with their first arguments
+CHAT = ("rag.cli", "chat")
+API = ("rag.cli", "serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,21 @@ class ChatServer:
             return None
         return round(kilobytes / 1000, 1)
 
+    def held(self) -> dict[str, float | None]:
+        """Its memory with that, and its own threads and open files. Linux only."""
+        process = Path(f"/proc/{self.pid}")
+        return {
+            "mb": self.megabytes(),
+            "threads": len(list((process / "task").iterdir())),
+            "files": len(list((process / "fd").iterdir())),
+        }
+
 
 @contextmanager
 def serving(
     folder: Path,
     *options: str,
-    scripted: bool = True,
+    program: Sequence[str] = SCRIPTED,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[ChatServer]:
     """A page over `folder`/data, whose index is beside it, once it answers.
@@ -48,7 +60,6 @@ def serving(
     """
     environment = os.environ | {"FOOTNOTE_CACHE_URL": "none", "PYTHONPATH": str(ROOT)}
     environment |= dict(settings or {})
-    program = ["bench.scripted_chat"] if scripted else ["rag.cli", "chat"]
     command = [sys.executable, "-m", *program, *options]
     command += ["--docs", "data", "--index", "index", "--port", "0"]
     log = folder / "log.txt"

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.chat_server import ROOT, ChatServer, serving, wait_until_read
+from bench.chat_server import CHAT, ROOT, SCRIPTED, ChatServer, serving, wait_until_read
 
 RESULT = ROOT / "bench" / "results" / "page.json"
 PARTS = ("load", "search", "sessions")
@@ -74,7 +74,7 @@ def main() -> None:
         shutil.copytree(ROOT / "data", Path(folder) / "data")
         # As a model's first words and tokens come, so that conversations overlap.
         pace = () if given.model else ("--first", "0.5", "--pace", "0.03")
-        started = serving(Path(folder), *pace, scripted=not given.model)
+        started = serving(Path(folder), *pace, program=CHAT if given.model else SCRIPTED)
         with nullcontext(ChatServer(given.at)) if given.at else started as server:
             wait_until_read(server.url)
             result = measure(server, given)

@@ -18,7 +18,6 @@ import multiprocessing
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,15 +30,14 @@ from typing import Any
 
 import httpx
 import numpy as np
-import psutil
 
+from bench.chat_server import API, ROOT, ChatServer, serving, wait_until_read
+from rag import self_check
 from rag.metrics import percentile
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results" / "serve.json"
 CLIENTS = (1, 8, 64)
 STREAMED_WORDS, WORDS_PER_SECOND = 60, 10.0
-READY_SECONDS = 600.0
 SAMPLE_SECONDS = 10.0
 SOAK_SEARCHES_PER_SECOND, SOAK_ANSWERS_PER_SECOND = 4.0, 1.0
 VANISH_SECONDS, TOUCH_SECONDS = 5.0, 20.0
@@ -77,7 +75,9 @@ async def measure(server: Server, options: argparse.Namespace) -> dict[str, Any]
         wanted.append("soak")
     figures: dict[str, Any] = {}
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=server.url, timeout=120.0, limits=limits) as client:
+    async with httpx.AsyncClient(
+        base_url=server.process.url, timeout=120.0, limits=limits
+    ) as client:
         if "search" in wanted:
             figures["search"] = await search_load(client, server, options.seconds)
         if "streams" in wanted:
@@ -94,25 +94,9 @@ async def measure(server: Server, options: argparse.Namespace) -> dict[str, Any]
 class Server:
     """`footnote serve` under load, and the questions that its documents answer."""
 
-    url: str
-    process: psutil.Process
+    process: ChatServer
     docs: Path
     questions: list[str]
-
-    def megabytes(self) -> float:
-        """Resident memory of the server and the processes that it has started."""
-        sizes = []
-        for one in [self.process, *self.process.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-                sizes.append(one.memory_info().rss)
-        return round(sum(sizes) / 1e6, 1)
-
-    def held(self) -> dict[str, float]:
-        return {
-            "mb": self.megabytes(),
-            "threads": self.process.num_threads(),
-            "files": self.process.num_fds(),
-        }
 
 
 @contextlib.contextmanager
@@ -135,6 +119,9 @@ def _serve_model(pipe: Any) -> None:
 
     async def writes(exchange: Exchange) -> None:
         await exchange.answer()
+        if exchange.body["messages"][0]["content"] == self_check.SYSTEM:
+            await exchange.send(event("Yes", "stop") + "data: [DONE]\n\n")
+            return
         for number in range(STREAMED_WORDS):
             last = number == STREAMED_WORDS - 1
             await exchange.send(event("sources [1]." if last else "the "))
@@ -150,40 +137,19 @@ def _serve_model(pipe: Any) -> None:
 @contextlib.contextmanager
 def running(base: Path, given_docs: Path, model: str) -> Iterator[Server]:
     """The real server over a copy of the documents, ready for questions."""
-    docs = base / "docs"
+    docs = base / "data"
     shutil.copytree(given_docs, docs)
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port = bound.getsockname()[1]
     given = {
-        "GENERATOR": f"openai:{model}", "GENERATOR_MODEL": "scripted", "CACHE_URL": "none",
-        "MAX_MODEL_LEN": "8192", "REQUESTS_PER_MINUTE": "0", "ADDRESS_REQUESTS_PER_MINUTE": "0",
-        "MAX_ANSWERS": "0", "LOG_LEVEL": "warning",
+        "GENERATOR": f"openai:{model}", "GENERATOR_MODEL": "scripted", "MAX_MODEL_LEN": "8192",
+        "REQUESTS_PER_MINUTE": "0", "ADDRESS_REQUESTS_PER_MINUTE": "0", "MAX_ANSWERS": "0",
+        "LOG_LEVEL": "warning",
     }  # fmt: skip
-    environment = os.environ | {f"FOOTNOTE_{name}": value for name, value in given.items()}
-    environment["FOOTNOTE_INDEX"] = str(base / "index")
-    footnote = [sys.executable, "-m", "rag.cli"]
-    subprocess.run([*footnote, "ingest", str(docs)], cwd=ROOT, env=environment, check=True)
-    log = (base / "server.log").open("wb")
-    command = [*footnote, "serve", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(process, url, base / "server.log")
-        yield Server(url, psutil.Process(process.pid), docs, _questions(docs))
-    finally:
-        process.terminate()
-        process.wait()
-        log.close()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    ends_at = time.monotonic() + READY_SECONDS
-    while time.monotonic() < ends_at and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=10.0).status_code == 200:
-                return
-        time.sleep(1.0)
-    raise SystemExit(f"The server did not become ready:\n{log.read_text('utf-8')}")
+    settings = {f"FOOTNOTE_{name}": value for name, value in given.items()}
+    ingest = [sys.executable, "-m", "rag.cli", "ingest", str(docs), "--index", str(base / "index")]
+    subprocess.run(ingest, cwd=ROOT, env=os.environ | settings, check=True)  # sentences, too
+    with serving(base, program=API, settings=settings) as process:
+        wait_until_read(process.url)
+        yield Server(process, docs, _questions(docs))
 
 
 def _questions(docs: Path) -> list[str]:
@@ -220,7 +186,7 @@ async def search_load(client: httpx.AsyncClient, server: Server, seconds: float)
         tally, started = Tally(), time.perf_counter()
         await search_clients(client, server, tally, number, seconds)
         rate = len(tally.times.get("search", ())) / (time.perf_counter() - started)
-        made = {"per_second": round(rate, 1), **tally.figures(), "mb": server.megabytes()}
+        made = {"per_second": round(rate, 1), **tally.figures(), "mb": server.process.megabytes()}
         figures[f"{number} clients"] = made
         print(f"{number} clients: {made}", flush=True)
     return figures
@@ -258,7 +224,7 @@ async def search(client: httpx.AsyncClient, question: str, tally: Tally) -> None
 
 async def stream_load(client: httpx.AsyncClient, server: Server, number: int) -> dict[str, Any]:
     """All ask at once and read to the end."""
-    before, tally = server.held(), Tally()
+    before, tally = server.process.held(), Tally()
     started = time.perf_counter()
     midway = asyncio.create_task(_held_after(server, STREAMED_WORDS / WORDS_PER_SECOND / 2))
     questions = [server.questions[n % len(server.questions)] for n in range(number)]
@@ -266,14 +232,14 @@ async def stream_load(client: httpx.AsyncClient, server: Server, number: int) ->
     seconds = time.perf_counter() - started
     made = {"streams": number, "seconds": round(seconds, 1), **tally.figures()}
     made |= {"written_in_seconds": STREAMED_WORDS / WORDS_PER_SECOND}
-    made |= {"before": before, "midway": await midway, "after": server.held()}
+    made |= {"before": before, "midway": await midway, "after": server.process.held()}
     print(f"{number} streams: {made}", flush=True)
     return made
 
 
-async def _held_after(server: Server, seconds: float) -> dict[str, float]:
+async def _held_after(server: Server, seconds: float) -> dict[str, float | None]:
     await asyncio.sleep(seconds)
-    return server.held()
+    return server.process.held()
 
 
 async def answer(
@@ -335,7 +301,7 @@ async def soak(client: httpx.AsyncClient, server: Server, minutes: float) -> dic
 
     async def sample(number: int) -> None:
         minute = (time.monotonic() - started) / 60
-        samples.append({"minute": round(minute, 2), **server.held()})
+        samples.append({"minute": round(minute, 2), **server.process.held()})
         if number % 30 == 0:
             print(samples[-1], flush=True)
 
