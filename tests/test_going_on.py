@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import ScriptedGenerator, WordEncoder
+from small_index import CATS, indexed
 
 from ingest.sync import sync
 from rag.ask_options import AskOptions
@@ -23,13 +24,8 @@ TURN = [Message("user", QUESTION), Message("assistant", SAID)]
 
 @pytest.fixture
 def indexes(tmp_path: Path) -> Iterator[Indexes]:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "pump.txt").write_text("The pump is red. The warranty of the pump lasts two years.")
-    (docs / "cat.txt").write_text("Cats sleep all day long in warm places.")
-    encoder = WordEncoder()
-    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as opened:
-        sync(opened, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+    pump = "The pump is red. The warranty of the pump lasts two years."
+    with indexed(tmp_path, {"pump.txt": pump, "cat.txt": CATS}) as opened:
         yield opened
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import ScriptedGenerator, WordEncoder
+from small_index import CATS, indexed
 
 from ingest.sync import sync
 from rag import mcp_schemas, mcp_tools
@@ -31,18 +32,13 @@ def indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Indexes
     from test_sync import DirectReader
 
     monkeypatch.setattr("ingest.sync.ReadingProcess", DirectReader)
-    docs = tmp_path / "docs"
-    for name, text in {
+    texts = {
         "a/pump.txt": PUMP,
         "b/pump.txt": "The old pump was red.",
-        "b/cat.txt": "Cats sleep all day long in warm places.",
+        "b/cat.txt": CATS,
         "secret/pay.txt": "The pump of the director cost 9000 euros.",
-    }.items():
-        (docs / name).parent.mkdir(parents=True, exist_ok=True)
-        (docs / name).write_text(text)
-    encoder = WordEncoder()
-    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as opened:
-        sync(opened, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+    }
+    with indexed(tmp_path, texts) as opened:
         yield opened
 
 

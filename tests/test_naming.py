@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from fakes import WordEncoder
+from small_index import indexed
 
-from ingest.sync import sync
 from rag.indexes import Indexes
 from rag.naming import named_shares
 from rag.retriever import Retriever
@@ -30,12 +30,7 @@ REPORTS = {
 
 @pytest.fixture
 def indexes(tmp_path: Path) -> Iterator[Indexes]:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    for name, text in REPORTS.items():
-        (docs / name).write_text(text, "utf-8")
-    with Indexes(tmp_path / "index", dimension=ENCODER.dimension, read_only=False) as opened:
-        sync(opened, ENCODER, [docs], max_file_bytes=10**6, max_chunk_tokens=30)
+    with indexed(tmp_path, REPORTS, ENCODER, max_chunk_tokens=30) as opened:
         yield opened
 
 

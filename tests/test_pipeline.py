@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import ScriptedGenerator, WordEncoder
+from small_index import CATS, indexed
 
 from ingest.sync import sync
 from rag.ask_options import AskOptions
@@ -30,13 +31,7 @@ PUMP = "The pump holds 1400 litres. The warranty of the pump lasts two years."
 
 @pytest.fixture
 def indexes(tmp_path: Path) -> Iterator[Indexes]:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "pump.txt").write_text(PUMP)
-    (docs / "cat.txt").write_text("Cats sleep all day long in warm places.")
-    encoder = WordEncoder()
-    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as opened:
-        sync(opened, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+    with indexed(tmp_path, {"pump.txt": PUMP, "cat.txt": CATS}) as opened:
         yield opened
 
 

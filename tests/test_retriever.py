@@ -10,6 +10,7 @@ import pytest
 from fakes import WordEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_index import indexed
 
 from ingest.sync import sync
 from rag.encoder import embedding_key
@@ -37,12 +38,7 @@ def encoder() -> WordEncoder:
 
 @pytest.fixture
 def indexes(tmp_path: Path, encoder: WordEncoder) -> Iterator[Indexes]:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    for name, text in ENGLISH.items():
-        (docs / name).write_text(text)
-    with Indexes(tmp_path / "index", dimension=encoder.dimension, read_only=False) as opened:
-        sync(opened, encoder, [docs], max_file_bytes=10**6, max_chunk_tokens=100)
+    with indexed(tmp_path, ENGLISH, encoder) as opened:
         yield opened
 
 

@@ -12,10 +12,9 @@ from pydantic import Field
 from rag.access import ANONYMOUS, current_caller
 from rag.api.failure import ApiError, ApiRoute
 from rag.api.schemas import FAILURES, Open
-from rag.api.serving import Api
+from rag.api.serving import LOADING_SECONDS, Api
 from rag.errors import FootnoteError
 
-RETRY_SECONDS = "5"
 NOT_READY = "Footnote is not ready yet. Try again shortly."
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 Exposition = Callable[[], tuple[bytes, str]]  # the metrics' text, and its content type
@@ -58,7 +57,7 @@ def health_router(api: Api, exposition: Exposition) -> APIRouter:
         if is_ready:
             return JSONResponse(told)
         told |= {"detail": told.get("state", NOT_READY), "reason": "loading"}
-        return JSONResponse(told, 503, headers={"Retry-After": RETRY_SECONDS})
+        return JSONResponse(told, 503, headers={"Retry-After": f"{LOADING_SECONDS:.0f}"})
 
     @router.get(
         "/metrics",
