@@ -39,7 +39,6 @@ RESULTS = ROOT / "bench" / "results" / "serve.json"
 CLIENTS = (1, 8, 64)
 STREAMED_WORDS, WORDS_PER_SECOND = 60, 10.0
 SAMPLE_SECONDS = 10.0
-SOAK_SEARCHES_PER_SECOND, SOAK_ANSWERS_PER_SECOND = 4.0, 1.0
 VANISH_SECONDS, TOUCH_SECONDS = 5.0, 20.0
 
 
@@ -51,6 +50,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="of each number of clients")
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--soak-minutes", type=float, default=0.0)
+    parser.add_argument("--soak-searches", type=float, default=4.0, help="a second")
+    parser.add_argument("--soak-answers", type=float, default=1.0, help="begun a second")
     options = parser.parse_args()
     base = Path(tempfile.mkdtemp(prefix="footnote-bench-"))
     try:
@@ -83,7 +84,7 @@ async def measure(server: Server, options: argparse.Namespace) -> dict[str, Any]
         if "streams" in wanted:
             figures["streams"] = await stream_load(client, server, options.streams)
         if "soak" in wanted:
-            figures["soak"] = await soak(client, server, options.soak_minutes)
+            figures["soak"] = await soak(client, server, options)
     return figures
 
 
@@ -276,11 +277,13 @@ async def _events(client: httpx.AsyncClient, question: str) -> AsyncIterator[str
 # The long run
 
 
-async def soak(client: httpx.AsyncClient, server: Server, minutes: float) -> dict[str, Any]:
+async def soak(
+    client: httpx.AsyncClient, server: Server, options: argparse.Namespace
+) -> dict[str, Any]:
     """Searches, answers, clients that vanish and a file that changes, at a steady pace."""
     tally, samples = Tally(), []
     started = time.monotonic()
-    ends_at = started + minutes * 60
+    ends_at = started + options.soak_minutes * 60
     tasks: set[asyncio.Task[None]] = set()
 
     async def every(seconds: float, make: Any) -> None:
@@ -306,8 +309,8 @@ async def soak(client: httpx.AsyncClient, server: Server, minutes: float) -> dic
             print(samples[-1], flush=True)
 
     await asyncio.gather(
-        every(1 / SOAK_SEARCHES_PER_SECOND, lambda n: search(client, question(n), tally)),
-        every(1 / SOAK_ANSWERS_PER_SECOND, lambda n: answer(client, question(n), tally)),
+        every(1 / options.soak_searches, lambda n: search(client, question(n), tally)),
+        every(1 / options.soak_answers, lambda n: answer(client, question(n), tally)),
         every(VANISH_SECONDS, lambda n: answer(client, question(n), Tally(), leaves_at="text")),
         every(TOUCH_SECONDS, touch),
         every(SAMPLE_SECONDS, sample),
@@ -315,7 +318,7 @@ async def soak(client: httpx.AsyncClient, server: Server, minutes: float) -> dic
     await asyncio.gather(*tasks)
     found = await client.post("/api/search", json={"query": "number of this note", "top_k": 1})
     return {
-        "minutes": minutes,
+        "minutes": options.soak_minutes,
         **tally.figures(),
         "last_change_found": found.json()["hits"][0]["path"].endswith("soak.md"),
         "mb_per_hour_in_the_second_half": _slope(samples[len(samples) // 2 :], "mb"),
