@@ -79,13 +79,14 @@ def main() -> None:
             wait_until_read(server.url)
             result = measure(server, given)
     print(json.dumps(result, indent=1))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    earlier = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {}
+    RESULT.write_text(json.dumps(earlier | result, indent=1) + "\n", "utf-8")
 
 
 def measure(server: ChatServer, given: argparse.Namespace) -> dict[str, Any]:
-    """The parts that are asked for."""
+    """The parts that are asked for, by name."""
     command = " ".join(["python -m bench.page", *sys.argv[1:]])
-    result: dict[str, Any] = {"command": command, "model": "real" if given.model else "scripted"}
+    result: dict[str, dict[str, Any]] = {}
     asked = questions()
     if {"load", "search"} & set(given.parts):
         with chromium() as browser:
@@ -94,8 +95,9 @@ def measure(server: ChatServer, given: argparse.Namespace) -> dict[str, Any]:
             if "search" in given.parts:
                 result["search"] = measure_search(browser, server.url, asked, given.searches)
     if "sessions" in given.parts:
-        result["sessions"] = measure_sessions(server, asked, given.sessions)
-    return result
+        name = f"{given.sessions} sessions, {'real' if given.model else 'scripted'} model"
+        result[name] = measure_sessions(server, asked, given.sessions)
+    return {name: {"command": command, **figures} for name, figures in result.items()}
 
 
 def questions() -> list[str]:
@@ -194,7 +196,6 @@ def measure_sessions(server: ChatServer, asked: Sequence[str], count: int) -> di
     heard = asyncio.run(_converse(server.url, asked, count))
     after = server.megabytes() if server.pid else None
     return {
-        "sessions": count,
         "answered": sum(one.end is not None and not one.error for one in heard),
         "errors": sorted({one.error for one in heard if one.error}),
         "first_source": spread([one.source for one in heard if one.source is not None]),
