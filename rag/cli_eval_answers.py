@@ -38,6 +38,9 @@ def answers(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Questions at once.")] = JOBS,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Give the right documents instead of searching.")
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Ask the model anew, also what it answered before.")
     ] = False,
@@ -66,7 +69,7 @@ def answers(
     if report is not None and report.suffix not in REPORTS:
         raise SettingError(f"--report {report}: give it the ending {' or '.join(REPORTS)}.")
     with output.clean_stdout() as out:
-        judged, notes = _ask_all(datasets, limit, set_ or [], jobs, fresh, nli, index)
+        judged, notes = _ask_all(datasets, limit, oracle, set_ or [], jobs, fresh, nli, index)
         summaries: dict[str, dict[str, Any]] = {}
         for name, rows in judged.items():
             summaries[name] = summarize(rows)
@@ -85,6 +88,7 @@ def answers(
 def _ask_all(
     datasets: list[Path],
     limit: int | None,
+    has_oracle: bool,
     pairs: list[str],
     jobs: int,
     fresh: bool,
@@ -98,7 +102,7 @@ def _ask_all(
     from rag.evaluation.generations import RememberingGenerator
     from rag.evaluation.indexing import Encoders, default_store
 
-    sets, notes = _read_sets(datasets, limit)
+    sets, notes = _read_sets(datasets, limit, has_oracle)
     settings = make_configuration("footnote", pairs).settings
     configure_logs(settings.log_level, settings.log_format)
     encoders = Encoders(index.expanduser() if index else default_store(settings))
@@ -141,7 +145,9 @@ def _ask_all(
     return judged, notes
 
 
-def _read_sets(folders: list[Path], limit: int | None) -> tuple[list[AnswerSet], list[str]]:
+def _read_sets(
+    folders: list[Path], limit: int | None, has_oracle: bool
+) -> tuple[list[AnswerSet], list[str]]:
     """The questions to ask of each folder, and how they were chosen."""
     from rag.evaluation.answer_sets import read_answer_set
 
@@ -161,6 +167,9 @@ def _read_sets(folders: list[Path], limit: int | None) -> tuple[list[AnswerSet],
                 f"{whole.name}: {asked} of {known} questions, at even steps through the set in "
                 "order of their kinds."
             )
+    if has_oracle:
+        sets = [one.with_oracle() for one in sets]
+        notes.append("Nothing was searched: the right documents were given.")
     return sets, notes
 
 

@@ -30,6 +30,8 @@ def test_our_own_questions(tmp_path: Path) -> None:
     assert asked.folders == (tmp_path,) and asked.corpus is None
     assert first.facts == (("1", "one"),) and first.evidence == (Evidence("x/y.pdf"),)
     assert not second.answerable
+    with pytest.raises(SettingError, match="leave --oracle out"):
+        asked.with_oracle()
 
 
 def test_beir_with_answers(tmp_path: Path) -> None:
@@ -41,6 +43,9 @@ def test_beir_with_answers(tmp_path: Path) -> None:
     (question,) = asked.questions
     assert question.references == ("blue",) and question.evidence == (Evidence("/d1"),)
     assert asked.corpus is not None and asked.corpus["d1"].title == "T"
+    ((given,),) = (one.passages for one in asked.with_oracle().questions)
+    assert (given.number, given.path, given.title) == (1, "/d1", "T")
+    assert given.text == given.text[given.start : given.end] == "The pump is blue."
 
 
 def test_laws_by_their_articles(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,26 @@ class AnswerSet:
         chosen = tuple(ordered[i * len(ordered) // limit] for i in range(limit))
         return AnswerSet(self.name, chosen, self.corpus, self.folders)
 
+    def with_oracle(self) -> AnswerSet:
+        """Each question with the documents that answer it given, so that nothing is searched.
+
+        Raises SettingError for questions over files: there is no document to give for them.
+        """
+        if self.corpus is None:
+            raise SettingError(
+                f"{self.name} has no corpus to give the right documents of: leave --oracle out."
+            )
+        given = tuple(replace(one, passages=self._evidence_of(one)) for one in self.questions)
+        return AnswerSet(self.name, given, self.corpus)
+
+    def _evidence_of(self, question: AnswerQuestion) -> tuple[Passage, ...]:
+        assert self.corpus is not None
+        names = [one.path.removeprefix(PATH_PREFIX) for one in question.evidence]
+        return tuple(
+            _given_passage(number, name, self.corpus[name].title, self.corpus[name].text)
+            for number, name in enumerate(names, start=1)
+        )
+
 
 def read_answer_set(folder: Path) -> AnswerSet:
     """Read a collection. Raises SettingError that names the file and the cure."""
@@ -137,18 +157,7 @@ def _of_sources(row: dict[str, Any]) -> AnswerQuestion:
 
 def _with_passages(row: dict[str, Any]) -> AnswerQuestion:
     passages = tuple(
-        Passage(
-            number=number,
-            document_id=number,
-            path=PATH_PREFIX + str(one["id"]),
-            title=one.get("title") or "",
-            headings=(),
-            page=None,
-            start=0,
-            end=len(one["text"]),
-            text=one["text"],
-            score=0.0,
-        )
+        _given_passage(number, str(one["id"]), one.get("title") or "", one["text"])
         for number, one in enumerate(row["passages"], start=1)
     )
     kind = f"{row.get('lang', '')}/{'answerable' if row['answerable'] else 'unanswerable'}"
@@ -158,6 +167,22 @@ def _with_passages(row: dict[str, Any]) -> AnswerQuestion:
         answerable=bool(row["answerable"]),
         passages=passages,
         kind=kind,
+    )
+
+
+def _given_passage(number: int, name: str, title: str, text: str) -> Passage:
+    """A whole text as a source that nothing was searched for."""
+    return Passage(
+        number=number,
+        document_id=number,
+        path=PATH_PREFIX + name,
+        title=title,
+        headings=(),
+        page=None,
+        start=0,
+        end=len(text),
+        text=text,
+        score=0.0,
     )
 
 
