@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -99,7 +100,12 @@ class Conversations:
             return self._of(conversation, asker).narrowed
 
     def where(self, conversation: str, asker: Asker = EVERYBODY) -> Where:
-        """What a question is answered from: as narrowed, of what the asker may see here."""
+        """What a question is answered from: as narrowed, of what the asker may see here.
+
+        A conversation that is asked is in use, so its files stay.
+        """
+        with suppress(LibraryError):  # a name that is none has no files
+            self.library.uploads.touch(asker.name, conversation)
         seen = self.library.uploads.visible(asker.name, conversation)
         return self.narrowed(conversation, asker).also(asker.where).also(seen)
 

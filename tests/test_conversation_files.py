@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,17 @@ def test_a_file_is_removed_and_a_conversation_forgotten(service: Service) -> Non
     assert [path.exists() for path in (first, second, kept)] == [False, False, True]
     assert not service.conversations.narrowed(HERE)
     eventually(lambda: service.catalog.counts()["documents"] == 2)  # the pump, and what is kept
+
+
+def test_files_of_a_conversation_that_is_asked_do_not_expire(service: Service) -> None:
+    asked, left = add(service, "one", "a.txt"), add(service, "two", "b.txt", ELSEWHERE)
+    settle(service)
+    for path in (asked, left):
+        os.utime(path.parent, (0, 0))
+    service.conversations.where(HERE)
+    assert service.library.uploads.remove_expired() == 1
+    assert asked.exists() and not left.exists()
+    assert service.conversations.where("no uuid")  # nothing to touch, and no error
 
 
 def test_narrowing_holds_for_one_conversation_of_one_person(service: Service) -> None:
