@@ -88,7 +88,7 @@ const narrowedTo = (found) =>
   Object.entries(found).flatMap(([field, values]) => values.map((value) => labelOf(field, value)));
 
 function narrowingChips() {
-  const shown = [], own = new Set(state.files.map((file) => file.id)); // their chips show it themselves
+  const shown = [], own = new Set(state.files.flatMap(namesOf)); // their chips show it themselves
   for (const [field, values] of Object.entries(state.narrowing)) {
     for (const value of values) {
       if (field === "documents" && own.has(value)) continue;
@@ -109,8 +109,13 @@ function queuedChip(item) {
   return chip(item.file.name, "sending", `${done} %`, () => cancel(item), [meter]);
 }
 
+// A document that was edited has another id, so questions are narrowed by path; long-kept ones by id.
+const namesOf = (file) => [file.path, file.id].filter((one) => one != null);
+const isNamed = (file) => namesOf(file).some((one) => state.narrowing.documents?.includes(one));
+const withoutFile = (file) => state.narrowing.documents.filter((one) => !namesOf(file).includes(one));
+
 function fileChip(file) {
-  const isOnly = state.narrowing.documents?.includes(file.id);
+  const isOnly = isNamed(file);
   const remove = () => removeFile(file);
   if (file.state === "failed") {
     const reason = words.reasons[file.reason];
@@ -121,8 +126,7 @@ function fileChip(file) {
   const only = make("button", { type: "button", class: "fl-aim", "aria-pressed": String(!!isOnly), title: words.onlyThis }, words.onlyShort);
   only.addEventListener("click", () => narrow({
     ...state.narrowing,
-    documents: isOnly ? state.narrowing.documents.filter((one) => one !== file.id)
-      : [...(state.narrowing.documents ?? []), file.id],
+    documents: isOnly ? withoutFile(file) : [...(state.narrowing.documents ?? []), file.path],
   }));
   return chip(file.name, isOnly ? "only" : file.kept ? "kept" : "ready", file.kept ? words.keptFile : words.temporaryFile, remove, [only]);
 }
@@ -130,9 +134,7 @@ function fileChip(file) {
 async function removeFile(file) {
   try {
     await api(`${path()}/files?${new URLSearchParams({ name: file.name })}`, { method: "DELETE" });
-    if (state.narrowing.documents?.includes(file.id)) {
-      await narrow({ ...state.narrowing, documents: state.narrowing.documents.filter((one) => one !== file.id) });
-    }
+    if (isNamed(file)) await narrow({ ...state.narrowing, documents: withoutFile(file) });
   } catch (error) { say(error.message, true); }
   lookAtFiles();
 }

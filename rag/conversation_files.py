@@ -37,8 +37,9 @@ class AddedFile:
     def as_json(self) -> dict[str, Any]:
         """For a program."""
         return {
-            "name": self.name, "size": self.size, "kept": self.is_kept, "state": self.state,
-            "id": self.document_id, "reason": self.reason, "message": self.message,
+            "path": self.path, "name": self.name, "size": self.size, "kept": self.is_kept,
+            "state": self.state, "id": self.document_id, "reason": self.reason,
+            "message": self.message,
         }  # fmt: skip
 
 

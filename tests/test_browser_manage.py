@@ -231,6 +231,22 @@ def test_changes_in_the_folder_are_told_quietly(page: Any, docs: Path) -> None:
     page.get_by_text(re.compile("Up to date")).wait_for()
 
 
+def test_a_document_that_one_asks_alone_is_found_after_an_edit(page: Any, docs: Path) -> None:
+    with page.expect_response(re.compile("/api/news\\?after=")):
+        pass
+    heron = docs / "heron.txt"
+    heron.write_text("The heron pump of the Kestrel line is painted grey.")
+    page.get_by_text("1 file added: heron.txt").wait_for()
+    rows = open_library(page)
+    rows.locator("li").filter(has_text="heron.txt").get_by_test_id("ask-one").click()
+    page.get_by_test_id("chip-only").get_by_text("heron.txt").wait_for()
+    page.keyboard.press("Escape")
+    heron.write_text("The heron pump of the Kestrel line is painted scarlet by now.")
+    page.get_by_text("1 file updated: heron.txt").wait_for()
+    assert "scarlet" in answer(page, "Which colour is the heron pump?")
+    heron.unlink()
+
+
 def test_the_library_works_in_chinese_on_a_phone_by_keyboard(browser: Any, address: str) -> None:
     for page in open_page(browser, address, locale="zh-CN", viewport=PHONE, color_scheme="dark"):
         page.set_default_timeout(PATIENCE_MS)

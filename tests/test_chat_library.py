@@ -100,6 +100,8 @@ def test_the_page_loads_the_library() -> None:
     assert page.index("library.js") < page.index("<body>")
 
 
-def test_files_are_told_to_programs_without_their_folder() -> None:
+def test_a_file_is_named_to_the_page_as_the_library_names_it() -> None:
+    """By its path, too: narrowed to an id, a conversation finds nothing once the file changes."""
     file = AddedFile("/index/uploads/local/kept/a.txt", "a.txt", 3, True, "ready", 7)
-    assert "uploads" not in str(file.as_json()) and file.as_json()["id"] == 7
+    told = file.as_json()
+    assert (told["path"], told["name"], told["id"]) == (file.path, "a.txt", 7)

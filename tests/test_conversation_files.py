@@ -146,6 +146,19 @@ def test_narrowing_holds_for_one_conversation_of_one_person(service: Service) ->
         conversations.narrow("no uuid", pdf)
 
 
+def test_a_document_that_is_edited_is_still_what_one_narrowed_to(service: Service) -> None:
+    path = add(service, "The zebra lamp is turquoise.", is_kept=True)
+    settle(service)
+    (before,) = service.conversations.files(HERE)
+    service.conversations.narrow(HERE, Where(documents=(before.as_json()["path"],)))
+    path.write_text("The zebra lamp is scarlet by now.")
+    service.library.sync_added()
+    eventually(
+        lambda: service.conversations.files(HERE)[0].document_id not in (None, before.document_id)
+    )
+    assert found(service, HERE) == {"zebra.txt"}
+
+
 def test_what_is_known_of_conversations_does_not_grow_for_ever(service: Service) -> None:
     conversations, pdf = service.conversations, Where(types=("pdf",))
     conversations.narrow(HERE, pdf)
