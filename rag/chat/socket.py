@@ -22,8 +22,13 @@ from chainlit.session import WebsocketSession
 USER_MESSAGE = "user_message"
 
 
-def install(show_again: Callable[[], Awaitable[None]]) -> None:
-    """Take over the events. `show_again` sends what a lost connection may have swallowed."""
+def install(
+    show_again: Callable[[], Awaitable[None]], resumed: Callable[[], None] = lambda: None
+) -> None:
+    """Take over the events. `show_again` sends what a lost connection may have swallowed.
+
+    `resumed` is called once the page shows a conversation that was kept.
+    """
 
     async def connected(sid: str) -> None:
         session = WebsocketSession.get(sid)
@@ -31,6 +36,9 @@ def install(show_again: Callable[[], Awaitable[None]]) -> None:
             await _reconnected(session, show_again)
         else:
             await theirs.connection_successful(sid)
+            if session and session.thread_id_to_resume:
+                init_ws_context(session)
+                resumed()
 
     sio.on("stop", stop)
     sio.on("edit_message", edit)
