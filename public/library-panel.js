@@ -29,7 +29,7 @@ function select(label, options, onChange, attributes = {}) {
 }
 
 export class LibraryPanel {
-  /** `page` has narrow(), narrowing() and choose(), all of library.js. */
+  /** `page` has narrow(), narrowing(), choose() and isHere(), all of library.js. */
   constructor(page) {
     this.page = page;
     this.names = new Map();
@@ -177,7 +177,10 @@ export class LibraryPanel {
       make("span", { class: "fl-name" }, one.name), ...(title ? [make("span", { class: "fl-title" }, title)] : []));
     const text = make("div", { class: "fl-text" }, open, make("span", { class: "fl-facts" }, facts.filter(Boolean).join(" · ")));
     const aim = button("◎", () => this.page.narrow({ documents: [one.path] }), { title: words.askOne, "aria-label": `${words.askOne}: ${one.name}`, "data-testid": "ask-one" });
-    const tools = [aim];
+    // What was added in another conversation alone is not found in this one.
+    const canBeAsked = one.added !== "temporary" || this.page.isHere(one.path);
+    box.disabled = !canBeAsked;
+    const tools = canBeAsked ? [aim] : [];
     if (one.added || this.overview?.may_manage) tools.push(this.remover(one));
     return make("li", { "data-id": one.id, "data-path": one.path }, box, make("span", { class: "fl-kind" }, words.kinds[one.type] ?? one.type), text, make("span", { class: "fl-row-tools" }, ...tools));
   }

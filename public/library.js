@@ -14,7 +14,7 @@ window.addEventListener("message", (event) => {
   if (told.conversation && told.conversation !== state.conversation) {
     Object.assign(state, { conversation: told.conversation, files: [], narrowing: {} });
     recallNarrowing();
-    lookAtFiles();
+    lookAtFiles().then(() => panel?.refresh()); // it offers what can be found here
   }
   if (told.narrowing) setNarrowing(told.narrowing);
   if (told.open === "library") openPanel();
@@ -111,6 +111,7 @@ function queuedChip(item) {
 
 // A document that was edited has another id, so questions are narrowed by path; long-kept ones by id.
 const namesOf = (file) => [file.path, file.id].filter((one) => one != null);
+const isHere = (place) => state.files.some((file) => file.path === place);
 const isNamed = (file) => namesOf(file).some((one) => state.narrowing.documents?.includes(one));
 const withoutFile = (file) => state.narrowing.documents.filter((one) => !namesOf(file).includes(one));
 
@@ -264,7 +265,7 @@ window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) over
 async function openPanel() {
   if (!panel) {
     const { LibraryPanel } = await import("/public/library-panel.js");
-    panel = new LibraryPanel({ narrow, narrowing: () => state.narrowing, choose });
+    panel = new LibraryPanel({ narrow, narrowing: () => state.narrowing, choose, isHere });
   }
   panel.toggle();
 }

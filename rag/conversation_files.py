@@ -110,6 +110,11 @@ class Conversations:
         seen = self.library.uploads.visible(asker.name, conversation)
         return self.narrowed(conversation, asker).also(asker.where).also(seen)
 
+    def here(self, conversation: str, asker: Asker = EVERYBODY) -> Asker:
+        """The asker with what they may see in this conversation, whatever it is narrowed to."""
+        seen = self.library.uploads.visible(asker.name, conversation)
+        return replace(asker, where=asker.where.also(seen))
+
     # Files
 
     def announce(self, conversation: str, num_files: int, asker: Asker = EVERYBODY) -> None:

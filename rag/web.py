@@ -116,9 +116,9 @@ def _asker_in(people: People | None, _: Request) -> Asker:
 
 
 def readable_catalog(caller: Caller) -> ReadableCatalog:
-    """The documents that the caller may know of."""
+    """The documents that the caller finds in a new conversation."""
     access, service = _people.access if _people else EVERYONE_READS, current_service()
-    return ReadableCatalog(service.catalog, access, lambda: caller, service.library.is_private)
+    return ReadableCatalog(service.catalog, access, lambda: caller, service.library.is_elsewhere)
 
 
 def has_service() -> bool:

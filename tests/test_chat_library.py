@@ -59,6 +59,23 @@ def test_a_wrong_command_changes_nothing_and_is_shown_as_text(
     assert told == [] and not conversations.narrowed(CHAT)
 
 
+def test_a_file_of_another_conversation_is_nothing_to_narrow_to(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    elsewhere = str(uuid.uuid4())
+    for chat, name in ((elsewhere, "zebra.txt"), (CHAT, "heron.txt")):
+        with conversations.receive(name, 4, chat) as coming:
+            coming.write(b"text")
+            coming.finish()
+    conversations.narrow(CHAT, Where(types=("pdf",)))  # a new command takes the old one's place
+    for command in ("/only zebra.txt", f"/only chat-{elsewhere}/", "/only zebra*"):
+        said = asyncio.run(library.command(command, conversations, EVERYBODY))
+        assert said is not None and "/only" in said and told == []
+    said = asyncio.run(library.command("/only heron.txt", conversations, EVERYBODY))
+    assert said is not None and "heron.txt" in said
+    assert told == [{"narrowing": {"documents": ["heron.txt"]}}]
+
+
 def test_a_question_is_no_command(conversations: Conversations) -> None:
     assert asyncio.run(library.command("What is only?", conversations, EVERYBODY)) is None
 

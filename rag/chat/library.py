@@ -59,8 +59,9 @@ async def command(text: str, conversations: Conversations, who: Asker) -> str | 
     if not is_narrowing(text):
         return None
     words = WORDS[language_of(text)]
+    here = conversations.here(conversation_id(), who)
     try:
-        where = await asyncio.to_thread(narrowing_of, text, conversations.library, who)
+        where = await asyncio.to_thread(narrowing_of, text, conversations.library, here)
     except FootnoteError as error:
         return _escaped(str(error))
     await asyncio.to_thread(conversations.narrow, conversation_id(), where, who)
