@@ -20,7 +20,7 @@ window.addEventListener("message", (event) => {
   if (told.open === "library") openPanel();
 });
 
-const path = () => `/api/conversations/${state.conversation}`;
+const path = (conversation = state.conversation) => `/api/conversations/${conversation}`;
 
 /** A conversation that was narrowed before stays so, and says it. */
 async function recallNarrowing() {
@@ -60,11 +60,12 @@ async function narrow(wanted) {
 
 // The row of chips in the box that questions are typed into
 
-const hasChips = () => state.files.length + state.queue.length + Object.keys(state.narrowing).length;
+const queued = () => state.queue.filter((item) => item.kept || item.conversation === state.conversation);
+const hasChips = () => state.files.length + queued().length + Object.keys(state.narrowing).length;
 
 function draw() {
   if (!bar) return;
-  bar.replaceChildren(...narrowingChips(), ...state.queue.map(queuedChip), ...state.files.map(fileChip));
+  bar.replaceChildren(...narrowingChips(), ...queued().map(queuedChip), ...state.files.map(fileChip));
   bar.hidden = !hasChips();
 }
 
@@ -133,9 +134,10 @@ function fileChip(file) {
 }
 
 async function removeFile(file) {
+  const asked = state.conversation;
   try {
-    await api(`${path()}/files?${new URLSearchParams({ name: file.name })}`, { method: "DELETE" });
-    if (isNamed(file)) await narrow({ ...state.narrowing, documents: withoutFile(file) });
+    await api(`${path(asked)}/files?${new URLSearchParams({ name: file.name })}`, { method: "DELETE" });
+    if (asked === state.conversation && isNamed(file)) await narrow({ ...state.narrowing, documents: withoutFile(file) });
   } catch (error) { say(error.message, true); }
   lookAtFiles();
 }
@@ -143,14 +145,17 @@ async function removeFile(file) {
 // Adding files: one after the other, so that a long one keeps no other from beginning to be read
 
 async function add(files, kept) {
-  state.limits ??= (await api("/api/library")).uploads;
+  const { conversation } = state; // another may be open by the time that they are sent
+  try {
+    state.limits ??= (await api("/api/library")).uploads;
+  } catch (error) { return say(error.message || words.lost(files[0].name), true); }
   for (const file of files) {
     const suffix = file.name.includes(".") ? `.${file.name.split(".").pop().toLowerCase()}` : "";
     if (!state.limits.suffixes.length) say(words.off, true);
     else if (!state.limits.suffixes.includes(suffix)) say(words.wrongType(file.name), true);
     else if (file.size > state.limits.max_bytes) say(words.tooLarge(file.name, state.limits.max_bytes / 1e6), true);
     else if (!file.size) say(words.empty(file.name), true);
-    else state.queue.push({ file, kept, done: 0 });
+    else state.queue.push({ file, kept, conversation, done: 0 });
   }
   draw();
   if (!state.busy) sendAll();
@@ -161,7 +166,8 @@ async function sendAll() {
   while (state.queue.length) {
     const item = state.queue[0];
     try {
-      await send(item, state.queue.length - 1);
+      const more = state.queue.filter((one) => one !== item && one.conversation === item.conversation);
+      await send(item, more.length);
     } catch (error) {
       if (error.message) say(error.message, true);
     }
@@ -173,7 +179,7 @@ async function sendAll() {
 
 function send(item, more) {
   const query = new URLSearchParams({
-    name: item.file.name, conversation: state.conversation, kept: item.kept, more,
+    name: item.file.name, conversation: item.conversation, kept: item.kept, more,
   });
   return new Promise((resolve, reject) => {
     const request = item.request = new XMLHttpRequest();
@@ -200,11 +206,15 @@ function cancel(item) {
 
 async function lookAtFiles() {
   clearTimeout(filesTimer);
-  if (!state.conversation) return;
+  const asked = state.conversation;
+  if (!asked) return;
   const before = new Map(state.files.map((file) => [file.name, file.state]));
+  let found;
   try {
-    state.files = (await api(`${path()}/files`)).files;
+    found = (await api(`${path(asked)}/files`)).files;
   } catch { return; } // the next look tells
+  if (asked !== state.conversation) return; // they are another conversation's
+  state.files = found;
   for (const file of state.files) {
     if (file.state === "failed" && before.get(file.name) !== "failed") say(file.message, true);
   }
