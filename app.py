@@ -53,8 +53,10 @@ async def offer_settings(choices: Choices) -> None:
 @cl.on_settings_update
 async def choose(values: dict[str, Any]) -> None:
     """Take over what was set, for new conversations of the same person, too."""
-    choices = _kept[_person()] = _choices().changed(values)
+    choices = _choices().changed(values)
     cl.user_session.set(CHOICES, choices)
+    if web.tells_people_apart():
+        _kept[_person()] = choices
 
 
 def asker() -> Asker:
@@ -193,7 +195,7 @@ def _choices() -> Choices:
 
 
 def _person() -> str:
-    """Who asks; "" where nobody signs in: then it is one person's own machine."""
+    """Who asks; "" where nobody signs in: on one person's own machine, or all strangers."""
     user = context.session.user
     return user.identifier if user else ""
 

@@ -97,6 +97,11 @@ def caller_named(name: str | None) -> Caller:
     return caller
 
 
+def tells_people_apart() -> bool:
+    """Whether a name stands for one person: strangers who are let in have none."""
+    return _people is None or not _people.is_anonymous
+
+
 def asker_named(name: str | None) -> Asker:
     """The chat's user as the library knows them. Raises FootnoteError as `caller_named` does."""
     return _as_asker(_people, caller_named(name))

@@ -12,7 +12,7 @@ import socketio
 from browser_page import serve
 from page_service import FAULT_QUESTION, FAULT_QUOTE
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 30
 
 
 class Visitor:
@@ -58,9 +58,7 @@ class Visitor:
         def found() -> list[Any]:
             return [data for name, data in self.heard[since:] if name == event and sign(data)]
 
-        async with self._arrived:
-            await asyncio.wait_for(self._arrived.wait_for(found), WAIT_SECONDS)
-        return found()[0]
+        return (await self._until(found))[0]
 
     async def until_shown(self, text: str, since: int = 0) -> dict[str, Any]:
         """A message that holds the text."""
@@ -70,9 +68,16 @@ class Visitor:
             told = [data for name, data in self.heard[since:] if name in events]
             return [data for data in told if text in data["output"]]
 
+        return (await self._until(shown))[0]
+
+    async def _until(self, found: Callable[[], list[Any]]) -> list[Any]:
         async with self._arrived:
-            await asyncio.wait_for(self._arrived.wait_for(shown), WAIT_SECONDS)
-        return shown()[0]
+            waiting = self._arrived.wait_for(found)
+            try:
+                return list(await asyncio.wait_for(waiting, WAIT_SECONDS))
+            except TimeoutError:
+                told = [(name, str(data)[:300]) for name, data in self.heard]
+                raise AssertionError(f"It did not come. What came: {told}") from None
 
 
 def question_of(text: str) -> dict[str, Any]:
@@ -149,5 +154,28 @@ def test_who_begins_a_new_conversation_has_not_lost_the_connection(kept: str) ->
             answer = await page.until_shown("*Stopped")
         assert answer["output"].endswith("*Stopped.*")
         await page.leave(for_good=True)
+
+    converse(work)
+
+
+@pytest.fixture(scope="module")
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page that strangers may use, and that keeps nothing."""
+    yield from serve(tmp_path_factory, "--people", "anonymous", "--pace", "0.005")
+
+
+def test_one_strangers_settings_are_not_the_next_ones(open_to_all: str) -> None:
+    async def work() -> None:
+        first, second = Visitor(open_to_all), Visitor(open_to_all)
+        await first.come()
+        await first.until("chat_settings", lambda data: True)
+        await first.emit("chat_settings_change", {"general": True, "top_k": 7})
+        await first.ask("options")
+        assert "top_k=7" in (await first.until_shown("general=True"))["output"]
+        await second.come()
+        await second.ask("options")
+        assert "general=False" in (await second.until_shown("top_k=10"))["output"]
+        await first.leave(for_good=True)
+        await second.leave(for_good=True)
 
     converse(work)

@@ -112,6 +112,15 @@ def test_starters_come_of_what_a_new_conversation_finds(
     service.sync_now()
 
 
+def test_strangers_are_not_told_apart(service: ScriptedService) -> None:
+    here = People(Fixed(LOCAL), Access(), Proxies(), None)
+    strangers = People(Fixed(ANONYMOUS), Access(), Proxies(), None, is_anonymous=True)
+    for people, are_told in ((None, True), (here, True), (strangers, False)):
+        web.set_service(service, people)
+        assert web.tells_people_apart() is are_told
+    web.set_service(service)
+
+
 def test_any_host_name_where_the_owner_says_so(service: ScriptedService) -> None:
     app = web.create_app(service, chat=False, allowed_hosts=())
     assert TestClient(app).get("/health", headers={"Host": "docs.example"}).status_code == 200
