@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import chainlit as cl
@@ -75,7 +76,9 @@ async def ask_again(action: cl.Action) -> None:
     """Answer a question once more: what came after it goes."""
     asked = socket.find_question(str(action.payload.get("message_id")))
     if asked is not None:
-        await socket.ask_again(context.session, asked, lambda: answer(asked, ANSWER, again=True))
+        is_anew = action.payload.get("anew") is True
+        work = partial(answer, asked, ANSWER, again=is_anew)
+        await socket.ask_again(context.session, asked, work)
 
 
 async def answer(message: cl.Message, task: str, *, again: bool = False) -> None:

@@ -79,6 +79,13 @@ def test_answering_again_wants_other_words(page: Any) -> None:
     assert page.locator(AGAIN).count() == 1  # of the last answer alone
 
 
+def test_a_first_answer_after_a_search_is_worded_as_the_settings_say(page: Any) -> None:
+    choose_task(page, "Search")
+    ask(page, "options")
+    page.get_by_role("button", name="Answer this").click()
+    page.get_by_text("temperature=0.0").wait_for()
+
+
 def test_stopping_frees_a_model_that_still_reads(page: Any) -> None:
     before = answer_of(page, "stopped?", r"stopped=\d+")
     ask(page, "prompt")

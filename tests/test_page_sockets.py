@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 import socketio
 from browser_page import serve
@@ -43,9 +44,9 @@ class Visitor:
             await self._client.emit("clear_session")
         await self._client.disconnect()
 
-    async def ask(self, question: str) -> str:
+    async def ask(self, question: str, *, task: str = "answer") -> str:
         """The id of the question."""
-        message = question_of(question)
+        message = question_of(question) | {"modes": {"task": task}}
         await self._client.emit("client_message", {"message": message, "fileReferences": []})
         return str(message["id"])
 
@@ -153,6 +154,51 @@ def test_who_begins_a_new_conversation_has_not_lost_the_connection(kept: str) ->
         if answer["metadata"].get("unfinished"):
             answer = await page.until_shown("*Stopped")
         assert answer["output"].endswith("*Stopped.*")
+        await page.leave(for_good=True)
+
+    converse(work)
+
+
+def test_an_edited_question_that_the_server_does_not_know_is_asked(kept: str) -> None:
+    async def work() -> None:
+        page = Visitor(kept)
+        await page.come()
+        await page.until("chat_settings", lambda data: True)
+        question = question_of("options")
+        await page.emit("edit_message", {"message": question})
+        told = await page.until("update_message", lambda data: data["output"] == "options")
+        assert told["id"] == question["id"]
+        await page.until_shown("mode=hybrid")
+        await page.leave(for_good=True)
+
+    converse(work)
+
+
+def test_only_another_answer_is_worded_more_freely(open_to_all: str) -> None:
+    async def press(page: Visitor, action: dict[str, Any]) -> None:
+        async with httpx.AsyncClient(base_url=page.address) as client:
+            given = {"sessionId": page.session, "action": action}
+            answered = await client.post("/project/action", json=given, timeout=WAIT_SECONDS)
+        assert answered.status_code == 200
+
+    async def work() -> None:
+        page = Visitor(open_to_all)
+        await page.come()
+        await page.until("set_modes", lambda data: True)
+        await page.ask("options", task="search")
+        first = await page.until("action", lambda data: data["name"] == "again")
+        await press(page, first)
+        assert "temperature=0.0" in (await page.until_shown("mode=hybrid"))["output"]
+        since = len(page.heard)
+        second = await page.until(
+            "action", lambda data: data["name"] == "again" and data["id"] != first["id"]
+        )
+        await press(page, second)
+        assert "temperature=0.6" in (await page.until_shown("mode=hybrid", since))["output"]
+        since = len(page.heard)
+        await page.ask("fail")
+        failed = await page.until("action", lambda data: not data["payload"]["anew"], since)
+        assert failed["payload"]["message_id"]
         await page.leave(for_good=True)
 
     converse(work)

@@ -63,9 +63,11 @@ async def ask(sid: str, payload: Any) -> None:
 async def edit(sid: str, payload: Any) -> None:
     """A question in other words: what came after it goes, and it is asked again."""
     session = WebsocketSession.require(sid)
-    init_ws_context(session)
+    context = init_ws_context(session)
     asked = find_question(str(payload["message"]["id"]))
-    if asked is None:  # the page knows a question that is gone here
+    if asked is None:  # gone here, by a restart, say; and the page has cut off what came after it
+        await context.emitter.update_step(payload["message"])
+        await ask(sid, {"message": payload["message"], "fileReferences": []})
         return
 
     async def again() -> None:
