@@ -1,6 +1,6 @@
 // What both scripts of the library use: elements, requests, notices, and the words.
 
-const isChinese = navigator.language.toLowerCase().startsWith("zh");
+export const isChinese = navigator.language.toLowerCase().startsWith("zh");
 const few = (names, count) => names.slice(0, 3).join(", ") + (count > 3 ? " …" : "");
 const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 

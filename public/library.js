@@ -1,6 +1,7 @@
 // Documents around the chat: adding files, what questions are narrowed to, notices of changes.
 // The library itself is library-panel.js, loaded when it is first opened.
 import { make, words, api, say } from "/public/library-parts.js";
+import { nameControls } from "/public/control-names.js";
 
 const NEWS_MS = 4000;
 const FILES_MS = 700;
@@ -301,6 +302,7 @@ function button(id, sign, label, action, shown = "") {
 
 let tools;
 function place() {
+  nameControls();
   const composer = document.querySelector("#message-composer");
   if (!composer) return;
   bar ??= make("div", { class: "fl-bar", "data-testid": "fl-bar" });

@@ -151,7 +151,7 @@ class Reply:
         action = Action(
             name=AGAIN,
             payload={"message_id": self.message_id, "anew": self.answer is not None},
-            label=word(label, self.language) if label == "answer" else "",
+            label=word(label, self.language),
             icon=icon,
             tooltip=word(label, self.language),
         )
