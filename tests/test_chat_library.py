@@ -76,6 +76,13 @@ def test_a_file_of_another_conversation_is_nothing_to_narrow_to(
     assert told == [{"narrowing": {"documents": ["heron.txt"]}}]
 
 
+def test_a_wrong_command_is_answered_in_its_language(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    said = asyncio.run(library.command("/只查 不存在", conversations, EVERYBODY))
+    assert said is not None and said.startswith("“不存在”不是这里的文件夹") and told == []
+
+
 def test_a_question_is_no_command(conversations: Conversations) -> None:
     assert asyncio.run(library.command("What is only?", conversations, EVERYBODY)) is None
 
