@@ -33,10 +33,11 @@ class Visitor:
             self._arrived.notify_all()
 
     async def come(self, thread: str = "") -> None:
-        """Open the page, or a conversation that was kept."""
+        """Open the page, or a conversation that was kept, until one can ask."""
         about = {"sessionId": self.session, "clientType": "webapp", "threadId": thread}
         await self._client.connect(self.address, socketio_path="/ws/socket.io", auth=about)
         await self._client.emit("connection_successful")
+        await self.until("window_message", lambda data: True)  # it is greeted last
 
     async def leave(self, *, for_good: bool = False) -> None:
         """Close the page, or begin a new conversation in it."""
@@ -163,7 +164,6 @@ def test_an_edited_question_that_the_server_does_not_know_is_asked(kept: str) ->
     async def work() -> None:
         page = Visitor(kept)
         await page.come()
-        await page.until("chat_settings", lambda data: True)
         question = question_of("options")
         await page.emit("edit_message", {"message": question})
         told = await page.until("update_message", lambda data: data["output"] == "options")
@@ -184,7 +184,6 @@ def test_only_another_answer_is_worded_more_freely(open_to_all: str) -> None:
     async def work() -> None:
         page = Visitor(open_to_all)
         await page.come()
-        await page.until("set_modes", lambda data: True)
         await page.ask("options", task="search")
         first = await page.until("action", lambda data: data["name"] == "again")
         await press(page, first)
@@ -214,7 +213,6 @@ def test_one_strangers_settings_are_not_the_next_ones(open_to_all: str) -> None:
     async def work() -> None:
         first, second = Visitor(open_to_all), Visitor(open_to_all)
         await first.come()
-        await first.until("chat_settings", lambda data: True)
         await first.emit("chat_settings_change", {"general": True, "top_k": 7})
         await first.ask("options")
         assert "top_k=7" in (await first.until_shown("general=True"))["output"]

@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Any
 
 import chainlit.socket as theirs
-from chainlit.chat_context import chat_context
+from chainlit.chat_context import chat_context, chat_contexts
 from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
+from chainlit.user_session import user_sessions
 
 USER_MESSAGE = "user_message"
 
@@ -40,10 +41,29 @@ def install(
                 init_ws_context(session)
                 resumed()
 
+    _forget_ended_sessions()
     sio.on("stop", stop)
     sio.on("edit_message", edit)
     sio.on("client_message", ask)
     sio.on("connection_successful", connected)
+
+
+def _forget_ended_sessions() -> None:
+    """Chainlit keeps the messages of a session for good, though the session has ended."""
+    delete = WebsocketSession.delete
+
+    async def delete_all(self: Any) -> None:
+        await delete(self)
+        _forget_messages(self.id)
+        if self.current_task is not None:  # what it says at its end makes the entry anew
+            self.current_task.add_done_callback(lambda _: _forget_messages(self.id))
+
+    WebsocketSession.delete = delete_all
+
+
+def _forget_messages(session_id: str) -> None:
+    chat_contexts.pop(session_id, None)
+    user_sessions.pop(session_id, None)
 
 
 async def stop(sid: str) -> None:
