@@ -13,7 +13,7 @@ import socketio
 from browser_page import serve
 from page_service import FAULT_QUESTION, FAULT_QUOTE
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 class Visitor:

@@ -72,12 +72,14 @@ class Following:
 
     async def _run(self) -> None:
         emitter = init_ws_context(self._session).emitter
-        await emitter.task_start()
         try:
+            await emitter.task_start()
             await self._end_of_writing()
         finally:
-            await self.show()
-            await emitter.task_end()
+            try:
+                await self.show()
+            finally:
+                await emitter.task_end()
 
     async def _end_of_writing(self) -> None:
         """Given up, it stops what no page waits for any more."""
