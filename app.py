@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import chainlit as cl
@@ -14,6 +15,7 @@ from rag import web
 from rag.chat import library, socket
 from rag.chat.choices import ANSWER, SEARCH, Choices
 from rag.chat.faults import empty_text, error_text
+from rag.chat.following import Following, is_followed, writer_of
 from rag.chat.kept import mend, remembered
 from rag.chat.memory import Memory
 from rag.chat.panel import TASK, panel, task_switch
@@ -25,7 +27,7 @@ from rag.origin import Origin, set_origin
 
 log = logging.getLogger(__name__)
 
-MEMORY, CHOICES, REPLY = "memory", "choices", "reply"  # of a session
+MEMORY, CHOICES, REPLY, FOLLOWING = "memory", "choices", "reply", "following"  # of a session
 GRACE_SECONDS = 60.0  # for a lost connection to come back before its answer is stopped
 
 _leaving: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
@@ -52,8 +54,10 @@ async def offer_settings(choices: Choices) -> None:
 @cl.on_settings_update
 async def choose(values: dict[str, Any]) -> None:
     """Take over what was set, for new conversations of the same person, too."""
-    choices = _kept[_person()] = _choices().changed(values)
+    choices = _choices().changed(values)
     cl.user_session.set(CHOICES, choices)
+    if web.tells_people_apart():
+        _kept[_person()] = choices
 
 
 def asker() -> Asker:
@@ -72,7 +76,9 @@ async def ask_again(action: cl.Action) -> None:
     """Answer a question once more: what came after it goes."""
     asked = socket.find_question(str(action.payload.get("message_id")))
     if asked is not None:
-        await socket.ask_again(context.session, asked, lambda: answer(asked, ANSWER, again=True))
+        is_anew = action.payload.get("anew") is True
+        work = partial(answer, asked, ANSWER, again=is_anew)
+        await socket.ask_again(context.session, asked, work)
 
 
 async def answer(message: cl.Message, task: str, *, again: bool = False) -> None:
@@ -120,8 +126,12 @@ async def answer(message: cl.Message, task: str, *, again: bool = False) -> None
 @cl.on_chat_resume
 async def resume(thread: dict[str, Any]) -> None:
     """Go on with a conversation that was kept, as follow-up questions know it."""
-    mend(thread["steps"])
-    cl.user_session.set(MEMORY, Memory(remembered(thread["steps"])))
+    steps = thread["steps"]
+    writer = writer_of(context.session, steps)
+    mend(steps, is_under_way=writer is not None)
+    _remember(steps)
+    if writer is not None:
+        cl.user_session.set(FOLLOWING, Following(context.session, writer, steps, _remember))
     await offer_settings(_choices())
 
 
@@ -135,10 +145,11 @@ async def leave() -> None:
     async def stop_unless_back() -> None:
         if not session.to_clear:
             await asyncio.sleep(GRACE_SECONDS)
-        if session.socket_id == socket_id and session.current_task:
+        task = session.current_task
+        if session.socket_id == socket_id and task and not is_followed(task):
             if reply is not None:
-                reply.is_lost = True
-            session.current_task.cancel()
+                reply.is_lost = not session.to_clear
+            task.cancel()
 
     if session.to_clear:
         await library.end(web.current_service().conversations, asker())
@@ -160,6 +171,17 @@ async def offer_starters(user: cl.User | None, language: str | None) -> list[cl.
 async def _show_again() -> None:
     if reply := cl.user_session.get(REPLY):
         await reply.show_again()
+    elif following := cl.user_session.get(FOLLOWING):
+        await following.show()
+
+
+def _follow() -> None:
+    if following := cl.user_session.get(FOLLOWING):
+        following.begin()
+
+
+def _remember(steps: list[dict[str, Any]]) -> None:
+    cl.user_session.set(MEMORY, Memory(remembered(steps)))
 
 
 def _choices() -> Choices:
@@ -176,7 +198,7 @@ def _choices() -> Choices:
 
 
 def _person() -> str:
-    """Who asks; "" where nobody signs in: then it is one person's own machine."""
+    """Who asks; "" where nobody signs in: on one person's own machine, or all strangers."""
     user = context.session.user
     return user.identifier if user else ""
 
@@ -185,6 +207,6 @@ def _page_language() -> str:
     return "zh" if context.session.language.lower().startswith("zh") else "en"
 
 
-socket.install(_show_again)
+socket.install(_show_again, _follow)
 if not web.has_service():  # started as `chainlit run app.py`
     web.open_in_chainlit()

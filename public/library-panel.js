@@ -29,11 +29,11 @@ function select(label, options, onChange, attributes = {}) {
 }
 
 export class LibraryPanel {
-  /** `page` has narrow(), narrowing() and choose(), all of library.js. */
+  /** `page` has narrow(), narrowing(), choose() and isHere(), all of library.js. */
   constructor(page) {
     this.page = page;
     this.names = new Map();
-    this.chosen = new Set();
+    this.chosen = new Set(); // paths: a document that was edited has another id
     this.tab = "documents";
     this.offset = 0;
     this.build();
@@ -165,9 +165,9 @@ export class LibraryPanel {
 
   row(one) {
     const box = make("input", { type: "checkbox", "aria-label": `${words.select}: ${one.name}` });
-    box.checked = this.chosen.has(one.id);
+    box.checked = this.chosen.has(one.path);
     box.addEventListener("change", () => {
-      if (box.checked) this.chosen.add(one.id); else this.chosen.delete(one.id);
+      if (box.checked) this.chosen.add(one.path); else this.chosen.delete(one.path);
       this.narrowed();
     });
     const place = one.added ? words[one.added] : one.folder;
@@ -176,8 +176,11 @@ export class LibraryPanel {
     const open = make("a", { href: `${one.url}?start=0&end=0#cite`, target: "_blank", rel: "noopener", title: one.path, "data-testid": "library-document" },
       make("span", { class: "fl-name" }, one.name), ...(title ? [make("span", { class: "fl-title" }, title)] : []));
     const text = make("div", { class: "fl-text" }, open, make("span", { class: "fl-facts" }, facts.filter(Boolean).join(" · ")));
-    const aim = button("◎", () => this.page.narrow({ documents: [one.id] }), { title: words.askOne, "aria-label": `${words.askOne}: ${one.name}`, "data-testid": "ask-one" });
-    const tools = [aim];
+    const aim = button("◎", () => this.page.narrow({ documents: [one.path] }), { title: words.askOne, "aria-label": `${words.askOne}: ${one.name}`, "data-testid": "ask-one" });
+    // What was added in another conversation alone is not found in this one.
+    const canBeAsked = one.added !== "temporary" || this.page.isHere(one.path);
+    box.disabled = !canBeAsked;
+    const tools = canBeAsked ? [aim] : [];
     if (one.added || this.overview?.may_manage) tools.push(this.remover(one));
     return make("li", { "data-id": one.id, "data-path": one.path }, box, make("span", { class: "fl-kind" }, words.kinds[one.type] ?? one.type), text, make("span", { class: "fl-row-tools" }, ...tools));
   }
@@ -198,7 +201,7 @@ export class LibraryPanel {
         await api(`/api/documents/${one.id}`, { method: "DELETE" });
       } catch (error) { return say(error.message, true); }
       element.closest("li").remove();
-      this.chosen.delete(one.id);
+      this.chosen.delete(one.path);
       const undo = { label: words.undo, run: () => this.takeBack(one.path) };
       say(one.added ? words.deleted(one.name) : words.leftOutTold(one.name), false, one.added ? null : undo);
     };

@@ -1,6 +1,7 @@
 // What both scripts of the library use: elements, requests, notices, and the words.
 
-const isChinese = navigator.language.toLowerCase().startsWith("zh");
+export const isChinese = navigator.language.toLowerCase().startsWith("zh");
+const PROGRESS = /(\d+) of (\d+) documents, ([\d,]+) passages encoded/;
 const few = (names, count) => names.slice(0, 3).join(", ") + (count > 3 ? " …" : "");
 const files = (count) => `${count} ${count === 1 ? "file" : "files"}`;
 
@@ -86,7 +87,7 @@ const ZH = {
   select: "选择", pages: (n) => `${n} 页`, slides: (n) => `${n} 张幻灯片`, passages: (n) => `${n} 段`,
   of: (from, to, total) => `${from}–${to}，共 ${total}`, earlier: "上一页", later: "下一页",
   sync: "检查更新", looked: (when) => `已是最新（${when}）`, looking: "正在检查……",
-  indexing: (text) => `正在读取：${text}`, nothing: "没有符合的文档。", none: "还没有文档。把文件拖到这里，或索引一个文件夹。",
+  indexing: (text) => `正在读取：${text.replace(PROGRESS, "$2 个文档中的 $1 个，已编码 $3 个段落")}`, nothing: "没有符合的文档。", none: "还没有文档。把文件拖到这里，或索引一个文件夹。",
   allRead: "所有文件均已读取。", noneLeftOut: "没有排除任何文档。", takeBack: "恢复使用",
   leftOutTold: (name) => `回答时不再使用 ${name}；文件本身保留。`, deleted: (name) => `已删除 ${name}。`,
   unsupported: (n) => `另有 ${n} 个文件的类型不支持`,

@@ -1,6 +1,7 @@
 // Documents around the chat: adding files, what questions are narrowed to, notices of changes.
 // The library itself is library-panel.js, loaded when it is first opened.
 import { make, words, api, say } from "/public/library-parts.js";
+import { nameControls } from "/public/control-names.js";
 
 const NEWS_MS = 4000;
 const FILES_MS = 700;
@@ -14,13 +15,13 @@ window.addEventListener("message", (event) => {
   if (told.conversation && told.conversation !== state.conversation) {
     Object.assign(state, { conversation: told.conversation, files: [], narrowing: {} });
     recallNarrowing();
-    lookAtFiles();
+    lookAtFiles().then(() => panel?.refresh()); // it offers what can be found here
   }
   if (told.narrowing) setNarrowing(told.narrowing);
   if (told.open === "library") openPanel();
 });
 
-const path = () => `/api/conversations/${state.conversation}`;
+const path = (conversation = state.conversation) => `/api/conversations/${conversation}`;
 
 /** A conversation that was narrowed before stays so, and says it. */
 async function recallNarrowing() {
@@ -60,11 +61,12 @@ async function narrow(wanted) {
 
 // The row of chips in the box that questions are typed into
 
-const hasChips = () => state.files.length + state.queue.length + Object.keys(state.narrowing).length;
+const queued = () => state.queue.filter((item) => item.kept || item.conversation === state.conversation);
+const hasChips = () => state.files.length + queued().length + Object.keys(state.narrowing).length;
 
 function draw() {
   if (!bar) return;
-  bar.replaceChildren(...narrowingChips(), ...state.queue.map(queuedChip), ...state.files.map(fileChip));
+  bar.replaceChildren(...narrowingChips(), ...queued().map(queuedChip), ...state.files.map(fileChip));
   bar.hidden = !hasChips();
 }
 
@@ -88,7 +90,7 @@ const narrowedTo = (found) =>
   Object.entries(found).flatMap(([field, values]) => values.map((value) => labelOf(field, value)));
 
 function narrowingChips() {
-  const shown = [], own = new Set(state.files.map((file) => file.id)); // their chips show it themselves
+  const shown = [], own = new Set(state.files.flatMap(namesOf)); // their chips show it themselves
   for (const [field, values] of Object.entries(state.narrowing)) {
     for (const value of values) {
       if (field === "documents" && own.has(value)) continue;
@@ -109,8 +111,14 @@ function queuedChip(item) {
   return chip(item.file.name, "sending", `${done} %`, () => cancel(item), [meter]);
 }
 
+// A document that was edited has another id, so questions are narrowed by path; long-kept ones by id.
+const namesOf = (file) => [file.path, file.id].filter((one) => one != null);
+const isHere = (place) => state.files.some((file) => file.path === place);
+const isNamed = (file) => namesOf(file).some((one) => state.narrowing.documents?.includes(one));
+const withoutFile = (file) => state.narrowing.documents.filter((one) => !namesOf(file).includes(one));
+
 function fileChip(file) {
-  const isOnly = state.narrowing.documents?.includes(file.id);
+  const isOnly = isNamed(file);
   const remove = () => removeFile(file);
   if (file.state === "failed") {
     const reason = words.reasons[file.reason];
@@ -121,18 +129,16 @@ function fileChip(file) {
   const only = make("button", { type: "button", class: "fl-aim", "aria-pressed": String(!!isOnly), title: words.onlyThis }, words.onlyShort);
   only.addEventListener("click", () => narrow({
     ...state.narrowing,
-    documents: isOnly ? state.narrowing.documents.filter((one) => one !== file.id)
-      : [...(state.narrowing.documents ?? []), file.id],
+    documents: isOnly ? withoutFile(file) : [...(state.narrowing.documents ?? []), file.path],
   }));
   return chip(file.name, isOnly ? "only" : file.kept ? "kept" : "ready", file.kept ? words.keptFile : words.temporaryFile, remove, [only]);
 }
 
 async function removeFile(file) {
+  const asked = state.conversation;
   try {
-    await api(`${path()}/files?${new URLSearchParams({ name: file.name })}`, { method: "DELETE" });
-    if (state.narrowing.documents?.includes(file.id)) {
-      await narrow({ ...state.narrowing, documents: state.narrowing.documents.filter((one) => one !== file.id) });
-    }
+    await api(`${path(asked)}/files?${new URLSearchParams({ name: file.name })}`, { method: "DELETE" });
+    if (asked === state.conversation && isNamed(file)) await narrow({ ...state.narrowing, documents: withoutFile(file) });
   } catch (error) { say(error.message, true); }
   lookAtFiles();
 }
@@ -140,14 +146,17 @@ async function removeFile(file) {
 // Adding files: one after the other, so that a long one keeps no other from beginning to be read
 
 async function add(files, kept) {
-  state.limits ??= (await api("/api/library")).uploads;
+  const { conversation } = state; // another may be open by the time that they are sent
+  try {
+    state.limits ??= (await api("/api/library")).uploads;
+  } catch (error) { return say(error.message || words.lost(files[0].name), true); }
   for (const file of files) {
     const suffix = file.name.includes(".") ? `.${file.name.split(".").pop().toLowerCase()}` : "";
     if (!state.limits.suffixes.length) say(words.off, true);
     else if (!state.limits.suffixes.includes(suffix)) say(words.wrongType(file.name), true);
     else if (file.size > state.limits.max_bytes) say(words.tooLarge(file.name, state.limits.max_bytes / 1e6), true);
     else if (!file.size) say(words.empty(file.name), true);
-    else state.queue.push({ file, kept, done: 0 });
+    else state.queue.push({ file, kept, conversation, done: 0 });
   }
   draw();
   if (!state.busy) sendAll();
@@ -158,7 +167,8 @@ async function sendAll() {
   while (state.queue.length) {
     const item = state.queue[0];
     try {
-      await send(item, state.queue.length - 1);
+      const more = state.queue.filter((one) => one !== item && one.conversation === item.conversation);
+      await send(item, more.length);
     } catch (error) {
       if (error.message) say(error.message, true);
     }
@@ -170,7 +180,7 @@ async function sendAll() {
 
 function send(item, more) {
   const query = new URLSearchParams({
-    name: item.file.name, conversation: state.conversation, kept: item.kept, more,
+    name: item.file.name, conversation: item.conversation, kept: item.kept, more,
   });
   return new Promise((resolve, reject) => {
     const request = item.request = new XMLHttpRequest();
@@ -197,11 +207,15 @@ function cancel(item) {
 
 async function lookAtFiles() {
   clearTimeout(filesTimer);
-  if (!state.conversation) return;
+  const asked = state.conversation;
+  if (!asked) return;
   const before = new Map(state.files.map((file) => [file.name, file.state]));
+  let found;
   try {
-    state.files = (await api(`${path()}/files`)).files;
+    found = (await api(`${path(asked)}/files`)).files;
   } catch { return; } // the next look tells
+  if (asked !== state.conversation) return; // they are another conversation's
+  state.files = found;
   for (const file of state.files) {
     if (file.state === "failed" && before.get(file.name) !== "failed") say(file.message, true);
   }
@@ -262,7 +276,7 @@ window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) over
 async function openPanel() {
   if (!panel) {
     const { LibraryPanel } = await import("/public/library-panel.js");
-    panel = new LibraryPanel({ narrow, narrowing: () => state.narrowing, choose });
+    panel = new LibraryPanel({ narrow, narrowing: () => state.narrowing, choose, isHere });
   }
   panel.toggle();
 }
@@ -288,6 +302,7 @@ function button(id, sign, label, action, shown = "") {
 
 let tools;
 function place() {
+  nameControls();
   const composer = document.querySelector("#message-composer");
   if (!composer) return;
   bar ??= make("div", { class: "fl-bar", "data-testid": "fl-bar" });

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -36,8 +37,9 @@ class AddedFile:
     def as_json(self) -> dict[str, Any]:
         """For a program."""
         return {
-            "name": self.name, "size": self.size, "kept": self.is_kept, "state": self.state,
-            "id": self.document_id, "reason": self.reason, "message": self.message,
+            "path": self.path, "name": self.name, "size": self.size, "kept": self.is_kept,
+            "state": self.state, "id": self.document_id, "reason": self.reason,
+            "message": self.message,
         }  # fmt: skip
 
 
@@ -99,9 +101,19 @@ class Conversations:
             return self._of(conversation, asker).narrowed
 
     def where(self, conversation: str, asker: Asker = EVERYBODY) -> Where:
-        """What a question is answered from: as narrowed, of what the asker may see here."""
+        """What a question is answered from: as narrowed, of what the asker may see here.
+
+        A conversation that is asked is in use, so its files stay.
+        """
+        with suppress(LibraryError):  # a name that is none has no files
+            self.library.uploads.touch(asker.name, conversation)
         seen = self.library.uploads.visible(asker.name, conversation)
         return self.narrowed(conversation, asker).also(asker.where).also(seen)
+
+    def here(self, conversation: str, asker: Asker = EVERYBODY) -> Asker:
+        """The asker with what they may see in this conversation, whatever it is narrowed to."""
+        seen = self.library.uploads.visible(asker.name, conversation)
+        return replace(asker, where=asker.where.also(seen))
 
     # Files
 

@@ -131,6 +131,12 @@ class Library:
         """Whether someone else than the person of that name has added it."""
         return self.uploads.holds(path) and not self.uploads.holds(path, name)
 
+    def is_elsewhere(self, path: str, name: str) -> bool:
+        """Whether a new conversation of that person does not find it: it is another person's, or
+        was added in one conversation alone."""
+        is_own = self.uploads.holds(path, name) and self.uploads.is_kept(path)
+        return self.uploads.holds(path) and not is_own
+
     def path_filter(self, asker: Asker = EVERYBODY) -> Callable[[str], bool]:
         """Tells of a path whether the asker may know of it, though there be no document."""
         return DocumentFilter(self.readable(asker), self.catalog).accepts_path

@@ -14,6 +14,19 @@ from rag.where import Where
 
 ONLY = ("/only", "/只查", "/只看")
 ALL = ("/all", "/全部")
+WORDS = {
+    "en": {
+        "nothing": "No document is left by: {what}. Widen it, or lift it with /all. The library"
+        " shows what there is.",
+        "unknown": "{word!r} is neither a folder, a type nor a document here. Folders end with a"
+        " slash, as in /only contracts/; names may have stars, as in /only report*.",
+    },
+    "zh": {
+        "nothing": "没有符合的文档：{what}。请放宽，或用 /全部 取消。资料库中列有全部文档。",
+        "unknown": "“{word}”不是这里的文件夹、类型或文档。文件夹以斜杠结尾，如 /只查 合同/；"
+        "名称可以用星号，如 /只查 报告*。",
+    },
+}
 
 
 def is_narrowing(text: str) -> bool:
@@ -22,12 +35,14 @@ def is_narrowing(text: str) -> bool:
     return bool(first) and first[0].casefold() in (*ONLY, *ALL)
 
 
-def narrowing_of(text: str, library: Library, asker: Asker = EVERYBODY) -> Where:
+def narrowing_of(
+    text: str, library: Library, asker: Asker = EVERYBODY, language: str = "en"
+) -> Where:
     """The filter that a command means; `/all`, and `/only` alone, let everything through.
 
     A word with a slash at its end is a folder, one with `*` or `?` a glob; then come types,
     languages, documents and, last, folders again. Raises SearchError that names the word that
-    fits nothing.
+    fits nothing, in the language, `en` or `zh`.
     """
     command, _, rest = text.strip().partition(" ")
     if command.casefold() in ALL or not rest.strip():
@@ -35,13 +50,13 @@ def narrowing_of(text: str, library: Library, asker: Asker = EVERYBODY) -> Where
     found: dict[str, list[str]] = {}
     for word in _words(rest):
         kind = _kind_of(word, library, asker)
+        if not kind:
+            raise SearchError(WORDS[language]["unknown"].format(word=word))
         found.setdefault(kind, []).append(word.rstrip("/") if kind == "folders" else word)
     where = Where.from_json(found)
     if not library.has(where, asker):
-        raise SearchError(
-            f"No document is left by: {where}. Widen it, or lift it with /all. The library shows "
-            "what there is."
-        )
+        what = str(where) if language == "en" else "、".join(chips(where))
+        raise SearchError(WORDS[language]["nothing"].format(what=what))
     return where
 
 
@@ -60,6 +75,7 @@ def _words(text: str) -> Sequence[str]:
 
 
 def _kind_of(word: str, library: Library, asker: Asker) -> str:
+    """The criterion that a word belongs to; "" for none."""
     if word.endswith("/"):
         return "folders"
     if "*" in word or "?" in word:
@@ -72,10 +88,7 @@ def _kind_of(word: str, library: Library, asker: Asker) -> str:
         return "documents"
     if library.has(Where(folders=(word,)), asker):
         return "folders"
-    raise SearchError(
-        f"{word!r} is neither a folder, a type nor a document here. Folders end with a slash, as "
-        "in /only contracts/; names may have stars, as in /only report*."
-    )
+    return ""
 
 
 def _is_type(word: str) -> bool:

@@ -30,6 +30,7 @@ STALE_PART_SECONDS = 3600.0
 MAX_NAME_BYTES = 150  # with a number and the prefix it stays below every file system's 255
 DROPPED_SIGNS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, invisible, broken lines
 MAX_SUFFIX_SIGNS = 16
+TOUCHED_SHARE = 0.02  # of the time that files stay: no sooner is it begun anew
 SMALLEST_BYTES = 4096  # of disk that a file takes, so that many tiny ones count
 MAX_SAME_NAMES = 100
 _CONVERSATION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -180,9 +181,15 @@ class Uploads:
             ) from error
 
     def touch(self, owner: str, conversation: str) -> None:
-        """A conversation goes on: its files' time begins anew."""
+        """A conversation goes on: its files' time begins anew.
+
+        To who follows the folder its new time is a change, so it gets none at each question.
+        """
+        folder = self.collection(owner, conversation)
         with suppress(OSError):  # it brought none, or nothing may be written: then none expires
-            os.utime(self.collection(owner, conversation))
+            age = believed_time() - folder.stat().st_mtime
+            if not 0 <= age < self.limits.temporary_seconds * TOUCHED_SHARE:
+                os.utime(folder)
 
     def forget(self, owner: str, conversation: str) -> bool:
         """Delete what a conversation brought, at its end; whether there was something."""

@@ -97,6 +97,11 @@ def caller_named(name: str | None) -> Caller:
     return caller
 
 
+def tells_people_apart() -> bool:
+    """Whether a name stands for one person: strangers who are let in have none."""
+    return _people is None or not _people.is_anonymous
+
+
 def asker_named(name: str | None) -> Asker:
     """The chat's user as the library knows them. Raises FootnoteError as `caller_named` does."""
     return _as_asker(_people, caller_named(name))
@@ -116,9 +121,9 @@ def _asker_in(people: People | None, _: Request) -> Asker:
 
 
 def readable_catalog(caller: Caller) -> ReadableCatalog:
-    """The documents that the caller may know of."""
+    """The documents that the caller finds in a new conversation."""
     access, service = _people.access if _people else EVERYONE_READS, current_service()
-    return ReadableCatalog(service.catalog, access, lambda: caller, service.library.is_private)
+    return ReadableCatalog(service.catalog, access, lambda: caller, service.library.is_elsewhere)
 
 
 def has_service() -> bool:

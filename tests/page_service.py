@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from ingest.readers import read_document  # noqa: E402
-from rag.access import LOCAL, Access, Rule  # noqa: E402
+from rag.access import ANONYMOUS, LOCAL, Access, Rule  # noqa: E402
 from rag.accounts import Accounts  # noqa: E402
 from rag.ask_options import USUAL, AskOptions  # noqa: E402
 from rag.catalog import Catalog  # noqa: E402
@@ -359,7 +359,8 @@ PASSWORD = "long enough"
 
 
 def scripted_people(kind: str, folder: Path) -> People | None:
-    """Nobody in particular, the `local` caller, or anna and bo with a `password`.
+    """Nobody in particular, `anonymous` strangers, the `local` caller, or anna and bo with a
+    `password`.
 
     The handbook is only for anna, who is of the staff.
     """
@@ -367,6 +368,8 @@ def scripted_people(kind: str, folder: Path) -> People | None:
         return None
     access = Access([Rule(Where(folders=("handbook",)), frozenset({"staff"}))])
     identity: Identity = Fixed(LOCAL)
+    if kind == "anonymous":
+        return People(Fixed(ANONYMOUS), access, Proxies(), None, is_anonymous=True)
     if kind == "password":
         accounts = Accounts(folder / "accounts.sqlite", cost=(2, 1, 1))
         for name, groups in (("anna", ["staff"]), ("bo", [])):
@@ -387,7 +390,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between words")
     parser.add_argument("--hostile", action="store_true", help="with a document that attacks")
     parser.add_argument("--empty", action="store_true", help="without any document")
-    parser.add_argument("--people", default="", help="local or password")
+    parser.add_argument("--people", default="", help="anonymous, local or password")
     parser.add_argument("--kept", type=Path, help="where accounts and conversations are")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -79,6 +79,48 @@ def test_answering_again_wants_other_words(page: Any) -> None:
     assert page.locator(AGAIN).count() == 1  # of the last answer alone
 
 
+def test_a_first_answer_after_a_search_is_worded_as_the_settings_say(page: Any) -> None:
+    choose_task(page, "Search")
+    ask(page, "options")
+    page.get_by_role("button", name="Answer this").click()
+    page.get_by_text("temperature=0.0").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("locale", "send", "stop", "edit", "again"),
+    [
+        ("en-US", "Send", "Stop", "Edit the question", "Answer again"),
+        (
+            "zh-CN",
+            "发送",
+            "停止",
+            "修改问题",
+            "Answer again",
+        ),  # its word is in the question's language
+    ],
+)
+def test_buttons_have_names_and_a_question_is_edited_by_keyboard(
+    browser: Any, address: str, locale: str, send: str, stop: str, edit: str, again: str
+) -> None:
+    for page in open_page(browser, address, locale=locale):
+        page.get_by_role("button", name=send, exact=True).wait_for()
+        ask(page, "endless")
+        page.get_by_role("button", name=stop, exact=True).click()
+        page.get_by_role("button", name=send, exact=True).wait_for()
+        button = page.get_by_role("button", name=again, exact=True)
+        button.wait_for()
+        assert button.bounding_box()["width"] < 60  # an icon all the same
+        nameless = page.locator("button:visible").evaluate_all(
+            "all => all.filter(one => !one.ariaLabel && !one.innerText.trim()).map(one => one.id)"
+        )
+        assert nameless == []
+        pencil = page.get_by_role("button", name=edit, exact=True)
+        page.mouse.move(0, 0)
+        pencil.focus()
+        page.keyboard.press("Enter")
+        page.locator("#edit-chat-input").wait_for()
+
+
 def test_stopping_frees_a_model_that_still_reads(page: Any) -> None:
     before = answer_of(page, "stopped?", r"stopped=\d+")
     ask(page, "prompt")

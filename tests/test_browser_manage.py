@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_page import PHONE, ask, browser, needs_browser, open_page, sync_api
@@ -229,6 +230,65 @@ def test_changes_in_the_folder_are_told_quietly(page: Any, docs: Path) -> None:
     open_library(page)
     page.get_by_test_id("sync-now").click()
     page.get_by_text(re.compile("Up to date")).wait_for()
+
+
+def test_a_document_that_one_asks_alone_is_found_after_an_edit(page: Any, docs: Path) -> None:
+    with page.expect_response(re.compile("/api/news\\?after=")):
+        pass
+    heron = docs / "heron.txt"
+    heron.write_text("The heron pump of the Kestrel line is painted grey.")
+    page.get_by_text("1 file added: heron.txt").wait_for()
+    rows = open_library(page)
+    rows.locator("li").filter(has_text="heron.txt").get_by_test_id("ask-one").click()
+    page.get_by_test_id("chip-only").get_by_text("heron.txt").wait_for()
+    page.keyboard.press("Escape")
+    heron.write_text("The heron pump of the Kestrel line is painted scarlet by now.")
+    page.get_by_text("1 file updated: heron.txt").wait_for()
+    assert "scarlet" in answer(page, "Which colour is the heron pump?")
+    heron.unlink()
+
+
+def begin_anew(page: Any) -> None:
+    page.locator("#new-chat-button").click()
+    page.locator("#starters button:not([disabled])").first.wait_for()
+
+
+def test_a_file_of_another_conversation_is_not_offered_to_be_asked(page: Any) -> None:
+    drop(page, "drop-here", ("elsewhere.txt", ZEBRA))
+    page.get_by_test_id("chip-ready").get_by_text("elsewhere.txt").wait_for()
+    rows = open_library(page)
+    page.get_by_test_id("library-search").fill("elsewhere")
+    row = rows.locator("li").filter(has_text="elsewhere.txt")
+    sync_api.expect(rows.locator("li")).to_have_count(1)
+    sync_api.expect(row.get_by_test_id("ask-one")).to_have_count(1)
+    begin_anew(page)
+    sync_api.expect(row.get_by_test_id("ask-one")).to_have_count(0)
+    assert row.locator("input[type=checkbox]").is_disabled()
+    row.get_by_test_id("remove-document").wait_for()  # it can be deleted all the same
+
+
+def test_files_that_wait_go_into_the_conversation_they_were_dropped_on(page: Any) -> None:
+    held: list[Any] = []
+    page.route("**/api/documents?name=first*", held.append)
+    with page.expect_request(re.compile(r"/api/documents\?name=first")) as first:
+        drop(page, "drop-here", ("first.txt", "one"), ("second.txt", "two"))
+    page.get_by_test_id("chip-sending").nth(1).wait_for()
+    begin_anew(page)
+    sync_api.expect(page.get_by_test_id("chip-sending")).to_have_count(0)
+    with page.expect_response(re.compile(r"/api/documents\?name=second")) as second:
+        held[0].continue_()
+    asked = [parse_qs(urlsplit(url).query) for url in (first.value.url, second.value.url)]
+    assert asked[0]["conversation"] == asked[1]["conversation"]
+    with page.expect_response(re.compile("/api/news\\?after=")):
+        pass
+    sync_api.expect(page.get_by_test_id("fl-bar")).to_be_hidden()
+
+
+def test_a_drop_that_cannot_be_taken_just_now_says_so(page: Any) -> None:
+    told = {"detail": "The library is being opened.", "reason": "unavailable"}
+    page.route("**/api/library", lambda route: route.fulfill(status=503, json=told))
+    drop(page, "drop-here", ("first.txt", "one"))
+    page.get_by_test_id("fl-notice").get_by_text("The library is being opened.").wait_for()
 
 
 def test_the_library_works_in_chinese_on_a_phone_by_keyboard(browser: Any, address: str) -> None:

@@ -43,4 +43,6 @@ def test_an_empty_index_says_how_to_fill_it() -> None:
     for language in ("en", "zh"):
         assert "`footnote chat --docs" in empty_text(None, language)
     assert "3/20" in empty_text("3/20", "en") and "3/20" in empty_text("3/20", "zh")
+    told = empty_text("3 of 20 documents, 5 passages encoded", "zh")
+    assert "20 个文档中的 3 个" in told and "passages" not in told
     assert word("retry", "en") != word("retry", "zh")

@@ -71,6 +71,15 @@ def test_an_answer_that_was_cut_off_says_so() -> None:
     assert len(remembered(steps)) == 1  # the last one
 
 
+def test_an_answer_that_is_still_written_says_so() -> None:
+    steps = [said("Colour?"), {**answered(), "metadata": dict(UNFINISHED)},
+             said("颜色？"), {**answered(), "metadata": dict(UNFINISHED)}]  # fmt: skip
+    mend(steps, is_under_way=True)
+    assert steps[1]["output"].startswith("*This answer was cut off")
+    assert steps[3]["output"] == "*这个回答还在撰写中……*"
+    assert remembered(steps) == []
+
+
 @given(st.text(max_size=20), st.booleans())
 def test_links_become_labels(text: str, supported: bool) -> None:
     one = citation(12, supported=supported)

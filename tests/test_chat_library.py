@@ -59,6 +59,30 @@ def test_a_wrong_command_changes_nothing_and_is_shown_as_text(
     assert told == [] and not conversations.narrowed(CHAT)
 
 
+def test_a_file_of_another_conversation_is_nothing_to_narrow_to(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    elsewhere = str(uuid.uuid4())
+    for chat, name in ((elsewhere, "zebra.txt"), (CHAT, "heron.txt")):
+        with conversations.receive(name, 4, chat) as coming:
+            coming.write(b"text")
+            coming.finish()
+    conversations.narrow(CHAT, Where(types=("pdf",)))  # a new command takes the old one's place
+    for command in ("/only zebra.txt", f"/only chat-{elsewhere}/", "/only zebra*"):
+        said = asyncio.run(library.command(command, conversations, EVERYBODY))
+        assert said is not None and "/only" in said and told == []
+    said = asyncio.run(library.command("/only heron.txt", conversations, EVERYBODY))
+    assert said is not None and "heron.txt" in said
+    assert told == [{"narrowing": {"documents": ["heron.txt"]}}]
+
+
+def test_a_wrong_command_is_answered_in_its_language(
+    conversations: Conversations, told: list[dict[str, object]]
+) -> None:
+    said = asyncio.run(library.command("/只查 不存在", conversations, EVERYBODY))
+    assert said is not None and said.startswith("“不存在”不是这里的文件夹") and told == []
+
+
 def test_a_question_is_no_command(conversations: Conversations) -> None:
     assert asyncio.run(library.command("What is only?", conversations, EVERYBODY)) is None
 
@@ -100,6 +124,8 @@ def test_the_page_loads_the_library() -> None:
     assert page.index("library.js") < page.index("<body>")
 
 
-def test_files_are_told_to_programs_without_their_folder() -> None:
+def test_a_file_is_named_to_the_page_as_the_library_names_it() -> None:
+    """By its path, too: narrowed to an id, a conversation finds nothing once the file changes."""
     file = AddedFile("/index/uploads/local/kept/a.txt", "a.txt", 3, True, "ready", 7)
-    assert "uploads" not in str(file.as_json()) and file.as_json()["id"] == 7
+    told = file.as_json()
+    assert (told["path"], told["name"], told["id"]) == (file.path, "a.txt", 7)

@@ -61,7 +61,7 @@ def test_in_chinese_no_english_is_left() -> None:
     assert props["summary"].startswith("找到 1 个段落，用时 45 毫秒 · 读取 1,432 个词元")
     told = rows(props)
     assert told["未读取"][0] == "B · Part 2：需要 900 个词元，只剩 12 个"
-    assert told["检索方式"] == ["语义"]
+    assert told["检索方式"] == ["语义"] and told["仅限"] == ["pdf"]
     assert len(told) == len(rows(trace_props(FOUND, [passage("text")], "en", PACKING, ANSWER)))
 
 

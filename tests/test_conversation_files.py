@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_a_file_is_removed_and_a_conversation_forgotten(service: Service) -> Non
     eventually(lambda: service.catalog.counts()["documents"] == 2)  # the pump, and what is kept
 
 
+def test_files_of_a_conversation_that_is_asked_do_not_expire(service: Service) -> None:
+    asked, left = add(service, "one", "a.txt"), add(service, "two", "b.txt", ELSEWHERE)
+    settle(service)
+    for path in (asked, left):
+        os.utime(path.parent, (0, 0))
+    service.conversations.where(HERE)
+    assert service.library.uploads.remove_expired() == 1
+    assert asked.exists() and not left.exists()
+    assert service.conversations.where("no uuid")  # nothing to touch, and no error
+
+
 def test_narrowing_holds_for_one_conversation_of_one_person(service: Service) -> None:
     conversations, her = service.conversations, Asker("her", Where(folders=("/hers",)))
     pdf = Where(types=("pdf",))
@@ -132,6 +144,19 @@ def test_narrowing_holds_for_one_conversation_of_one_person(service: Service) ->
     assert conversations.where(HERE, her) == her.where
     with pytest.raises(LibraryError):
         conversations.narrow("no uuid", pdf)
+
+
+def test_a_document_that_is_edited_is_still_what_one_narrowed_to(service: Service) -> None:
+    path = add(service, "The zebra lamp is turquoise.", is_kept=True)
+    settle(service)
+    (before,) = service.conversations.files(HERE)
+    service.conversations.narrow(HERE, Where(documents=(before.as_json()["path"],)))
+    path.write_text("The zebra lamp is scarlet by now.")
+    service.library.sync_added()
+    eventually(
+        lambda: service.conversations.files(HERE)[0].document_id not in (None, before.document_id)
+    )
+    assert found(service, HERE) == {"zebra.txt"}
 
 
 def test_what_is_known_of_conversations_does_not_grow_for_ever(service: Service) -> None:

@@ -152,6 +152,15 @@ def test_nobody_learns_of_what_they_may_not_read(service: Service, docs: Path) -
     assert (kinds.total(), list(folders)) == (1, [str(docs / "contracts")])
 
 
+def test_what_a_new_conversation_does_not_find_is_elsewhere(service: Service) -> None:
+    library, her = service.library, "her"
+    kept = str(library.uploads.collection(her) / "a.txt")
+    here = str(library.uploads.collection(her, str(uuid.uuid4())) / "a.txt")
+    assert not library.is_elsewhere(kept, her) and library.is_elsewhere(kept, "local")
+    assert library.is_elsewhere(here, her) and not library.is_private(here, her)
+    assert not library.is_elsewhere("/docs/a.txt", her)
+
+
 def test_what_was_added_is_deleted_by_who_added_it_alone(service: Service) -> None:
     library, other = service.library, Asker("other")
     with library.uploads.begin("mine.txt", 9, "local") as incoming:

@@ -8,7 +8,7 @@ from page_service import ScriptedService
 
 from rag.errors import SearchError
 from rag.library import Asker, Library
-from rag.narrowing import chips, is_narrowing, narrowing_of
+from rag.narrowing import WORDS, chips, is_narrowing, narrowing_of
 from rag.where import Where
 
 
@@ -56,6 +56,16 @@ def test_a_filter_that_leaves_nothing_is_refused(library: Library) -> None:
     for text in ("/only lemons/", "/only products/ .csv", '/only "unclosed'):
         with pytest.raises(SearchError):
             narrowing_of(text, library)
+
+
+def test_in_chinese_refusals_are_chinese_and_name_the_word(library: Library) -> None:
+    for text, told in (
+        ("/只查 不存在", "“不存在”不是这里的文件夹、类型或文档。"),
+        ("/只查 柠檬/ pdf", "没有符合的文档：柠檬/、pdf。请放宽，或用 /全部 取消。"),
+    ):
+        with pytest.raises(SearchError, match=f"^{told}"):
+            narrowing_of(text, library, language="zh")
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
 
 
 def test_what_one_may_not_read_is_not_told(library: Library) -> None:

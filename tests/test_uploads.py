@@ -19,6 +19,7 @@ from rag.uploads import (
     MAX_NAME_BYTES,
     PART_PREFIX,
     STALE_PART_SECONDS,
+    TOUCHED_SHARE,
     UploadLimits,
     Uploads,
     readable_suffixes,
@@ -257,6 +258,18 @@ def test_what_is_long_at_rest_expires_and_use_puts_that_off(uploads: Uploads) ->
     os.utime(other.parent, (0, 0))
     uploads.touch("local", OTHER)
     assert uploads.remove_expired() == 0
+
+
+def test_a_folder_just_used_is_left_alone_since_it_is_followed(uploads: Uploads) -> None:
+    folder = add(uploads, "a.txt").parent
+    now = folder.stat().st_mtime
+    for age, is_new in ((DAY * TOUCHED_SHARE / 2, False), (DAY * TOUCHED_SHARE + 60, True)):
+        os.utime(folder, (now, now - age))
+        uploads.touch("local", CHAT)
+        assert (folder.stat().st_mtime >= now - 1) is is_new
+    os.utime(folder, (now, now + DAY))  # a clock that was wrong
+    uploads.touch("local", CHAT)
+    assert folder.stat().st_mtime < now + DAY / 2
 
 
 def test_what_a_killed_process_left_goes(uploads: Uploads) -> None:

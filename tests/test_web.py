@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from rag.web_chainlit import (
 from rag.web_guard import host_name
 
 HERE = "http://127.0.0.1:8000"
+CHAT = str(uuid.uuid4())
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,31 @@ def test_other_host_names_are_refused(client: TestClient, host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "LOCALHOST"])
 def test_loopback_names_are_let_in(client: TestClient, host: str) -> None:
     assert client.get("/health", headers={"Host": host}).status_code == 200
+
+
+def test_starters_come_of_what_a_new_conversation_finds(
+    client: TestClient, service: ScriptedService
+) -> None:
+    for name, kept in (("zebra.txt", False), ("heron.txt", True)):
+        with service.conversations.receive(name, 4, CHAT, is_kept=kept) as coming:
+            coming.write(b"text")
+            coming.finish()
+    web.set_service(service)
+    names = {Path(one.path).name for one in web.readable_catalog(LOCAL).documents()}
+    assert "heron.txt" in names and "zebra.txt" not in names
+    assert len(names) == len(FILES) + 1
+    for path in service.uploads.folder.rglob("*.txt"):
+        path.unlink()
+    service.sync_now()
+
+
+def test_strangers_are_not_told_apart(service: ScriptedService) -> None:
+    here = People(Fixed(LOCAL), Access(), Proxies(), None)
+    strangers = People(Fixed(ANONYMOUS), Access(), Proxies(), None, is_anonymous=True)
+    for people, are_told in ((None, True), (here, True), (strangers, False)):
+        web.set_service(service, people)
+        assert web.tells_people_apart() is are_told
+    web.set_service(service)
 
 
 def test_any_host_name_where_the_owner_says_so(service: ScriptedService) -> None:

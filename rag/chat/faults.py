@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rag.chat.texts import WORDS
+from rag.chat.waiting import progress_text
 from rag.errors import FootnoteError, GenerationError, IndexStateError, ModelError, SearchError
 
 _WORDS = {
@@ -56,7 +57,9 @@ def error_text(error: BaseException, language: str) -> str:
 def empty_text(indexing: str | None, language: str) -> str:
     """That there is no document to answer from, and what to do."""
     words = _WORDS[language]
-    return words["reading"].format(indexing=indexing) if indexing else words["nothing"]
+    if not indexing:
+        return words["nothing"]
+    return words["reading"].format(indexing=progress_text(indexing, language))
 
 
 def word(name: str, language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -65,12 +65,22 @@ def without_links(markdown: str) -> str:
     return VIEW_LINK.sub(lambda link: _ESCAPED.sub(r"\1", link[1]), markdown)
 
 
-def mend(steps: Iterable[dict[str, Any]]) -> None:
-    """Say of answers that were cut off, by the end of the program, that they were."""
+def is_unfinished(step: Mapping[str, Any]) -> bool:
+    """Whether it is an answer that was begun, and whose end was not kept."""
+    return bool((step.get("metadata") or {}).get("unfinished"))
+
+
+def mend(steps: Sequence[dict[str, Any]], *, is_under_way: bool = False) -> None:
+    """Say of answers without an end that the end of the program cut them off.
+
+    `is_under_way`: the last of them is still being written.
+    """
     language = "en"
+    last = next((step for step in reversed(steps) if is_unfinished(step)), None)
     for step in steps:
         if step.get("type") == USER_MESSAGE:
             language = language_of(str(step.get("output") or ""))
-        elif (step.get("metadata") or {}).get("unfinished"):
-            step["output"] = f"*{WORDS[language]['cut_off']}*"
+        elif is_unfinished(step):
+            word = "under_way" if is_under_way and step is last else "cut_off"
+            step["output"] = f"*{WORDS[language][word]}*"
             step["streaming"] = False

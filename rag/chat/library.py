@@ -9,6 +9,7 @@ from typing import Any
 
 from rag.chat.markdown import MarkdownEscaper
 from rag.chat.texts import language_of
+from rag.chat.waiting import progress_text
 from rag.conversation_files import Conversations
 from rag.errors import FootnoteError
 from rag.library import Asker
@@ -23,12 +24,14 @@ WORDS = {
         "reading": "Reading the files that you added ({count} to go)",
         "narrowed": "Questions are answered from these only: {what}",
         "widened": "Questions are answered from all documents again.",
+        "colon": ": ",
         "late": "The files that you added are not read yet; this answer is without them.",
     },
     "zh": {
         "reading": "正在读取您添加的文件（还有 {count} 个）",
         "narrowed": "今后只根据以下内容回答：{what}",
         "widened": "今后又根据全部文档回答。",
+        "colon": "：",
         "late": "您添加的文件尚未读完，本次回答不包含它们。",
     },
 }
@@ -58,9 +61,11 @@ async def command(text: str, conversations: Conversations, who: Asker) -> str | 
     """Do what a message commands, and what is said of it, in Markdown; None for a question."""
     if not is_narrowing(text):
         return None
-    words = WORDS[language_of(text)]
+    language = language_of(text)
+    words = WORDS[language]
+    here = conversations.here(conversation_id(), who)
     try:
-        where = await asyncio.to_thread(narrowing_of, text, conversations.library, who)
+        where = await asyncio.to_thread(narrowing_of, text, conversations.library, here, language)
     except FootnoteError as error:
         return _escaped(str(error))
     await asyncio.to_thread(conversations.narrow, conversation_id(), where, who)
@@ -94,8 +99,9 @@ async def until_read(
     while count := await asyncio.to_thread(conversations.num_unsettled, key, who):
         if time.monotonic() > deadline:
             return words["late"]
-        progress = conversations.library.sync_state().indexing
-        line = words["reading"].format(count=count) + (f": {progress}" if progress else "") + " …"
+        progress = progress_text(conversations.library.sync_state().indexing or "", language)
+        line = words["reading"].format(count=count)
+        line += words["colon"] + progress if progress else ""
         if line != shown:
             await show(line)
             shown = line

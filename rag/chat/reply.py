@@ -146,12 +146,12 @@ class Reply:
         await self._show_waiting()
 
     async def offer_again(self, label: str = "retry") -> None:
-        """A button that asks the question once more."""
+        """A button that asks the question once more: for other words, if it has an answer."""
         icon = "message-square-quote" if label == "answer" else "rotate-ccw"
         action = Action(
             name=AGAIN,
-            payload={"message_id": self.message_id},
-            label=word(label, self.language) if label == "answer" else "",
+            payload={"message_id": self.message_id, "anew": self.answer is not None},
+            label=word(label, self.language),
             icon=icon,
             tooltip=word(label, self.language),
         )

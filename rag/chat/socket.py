@@ -13,17 +13,23 @@ from contextlib import suppress
 from typing import Any
 
 import chainlit.socket as theirs
-from chainlit.chat_context import chat_context
+from chainlit.chat_context import chat_context, chat_contexts
 from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
+from chainlit.user_session import user_sessions
 
 USER_MESSAGE = "user_message"
 
 
-def install(show_again: Callable[[], Awaitable[None]]) -> None:
-    """Take over the events. `show_again` sends what a lost connection may have swallowed."""
+def install(
+    show_again: Callable[[], Awaitable[None]], resumed: Callable[[], None] = lambda: None
+) -> None:
+    """Take over the events. `show_again` sends what a lost connection may have swallowed.
+
+    `resumed` is called once the page shows a conversation that was kept.
+    """
 
     async def connected(sid: str) -> None:
         session = WebsocketSession.get(sid)
@@ -31,11 +37,33 @@ def install(show_again: Callable[[], Awaitable[None]]) -> None:
             await _reconnected(session, show_again)
         else:
             await theirs.connection_successful(sid)
+            if session and session.thread_id_to_resume:
+                init_ws_context(session)
+                resumed()
 
+    _forget_ended_sessions()
     sio.on("stop", stop)
     sio.on("edit_message", edit)
     sio.on("client_message", ask)
     sio.on("connection_successful", connected)
+
+
+def _forget_ended_sessions() -> None:
+    """Chainlit keeps the messages of a session for good, though the session has ended."""
+    delete = WebsocketSession.delete
+
+    async def delete_all(self: Any) -> None:
+        await delete(self)
+        _forget_messages(self.id)
+        if self.current_task is not None:  # what it says at its end makes the entry anew
+            self.current_task.add_done_callback(lambda _: _forget_messages(self.id))
+
+    WebsocketSession.delete = delete_all
+
+
+def _forget_messages(session_id: str) -> None:
+    chat_contexts.pop(session_id, None)
+    user_sessions.pop(session_id, None)
 
 
 async def stop(sid: str) -> None:
@@ -55,9 +83,11 @@ async def ask(sid: str, payload: Any) -> None:
 async def edit(sid: str, payload: Any) -> None:
     """A question in other words: what came after it goes, and it is asked again."""
     session = WebsocketSession.require(sid)
-    init_ws_context(session)
+    context = init_ws_context(session)
     asked = find_question(str(payload["message"]["id"]))
-    if asked is None:  # the page knows a question that is gone here
+    if asked is None:  # gone here, by a restart, say; and the page has cut off what came after it
+        await context.emitter.update_step(payload["message"])
+        await ask(sid, {"message": payload["message"], "fileReferences": []})
         return
 
     async def again() -> None:

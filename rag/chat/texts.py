@@ -9,6 +9,7 @@ _CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 WORDS = {
     "en": {
         "stopped": "Stopped.",
+        "under_way": "This answer is still being written …",
         "cut_off": "This answer was cut off when the program ended.",
         "not_kept": "This conversation cannot be kept: its disk is full or fails. See the log of"
         " the program that runs this page.",
@@ -24,6 +25,7 @@ WORDS = {
     },
     "zh": {
         "stopped": "已停止。",
+        "under_way": "这个回答还在撰写中……",
         "cut_off": "程序结束时，这个回答中断了。",
         "not_kept": "无法保存此对话：磁盘已满或出错。详情见运行本页的程序的日志。",
         "failed": "回答时出了问题。详情见运行本页的程序的日志。",

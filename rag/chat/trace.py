@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from rag.narrowing import chips
 from rag.types import Answer, Found, LeftOut, PackReport, Passage
 from rag.viewer_words import heading_words
+from rag.where import Where
 
 MAX_LEFT_OUT = 5  # passages that are named; of the rest the number is told
 _STEPS = ("filter", "respell", "encode", "dense", "lexical", "catalog", "literals", "rerank")
@@ -154,9 +156,14 @@ def _searched(found: Found, language: str) -> list[tuple[str, list[str]]]:
     return [
         (words["query"], [found.query]),
         (words["how"], [words[found.mode]] if spent else []),
-        (words["where"], [str(found.where)] if found.where else []),
+        (words["where"], [_where(found.where, language)] if found.where else []),
         (words["time"], [total + words["detail"].format(detail=detail) if detail else total]),
     ]
+
+
+def _where(where: Where, language: str) -> str:
+    """In English with the name of each criterion."""
+    return str(where) if language == "en" else "、".join(chips(where)) or str(where)
 
 
 def _packed(

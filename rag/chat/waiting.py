@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from rag.types import PackReport
@@ -30,8 +31,17 @@ _STATES_ZH = (
     ("loading the encoder", "正在加载编码器"),
     ("opening the index", "正在打开索引"),
     ("warming the language model up", "正在预热语言模型"),
-    ("reading ", "正在读取文档 "),
+    ("reading ", "正在读取："),
 )
+
+
+_PROGRESS = re.compile(r"(\d+) of (\d+) documents, ([\d,]+) passages encoded")
+_PROGRESS_ZH = r"\2 个文档中的 \1 个，已编码 \3 个段落"
+
+
+def progress_text(indexing: str, language: str) -> str:
+    """How far the reading of documents is, as the page's reader understands it."""
+    return _PROGRESS.sub(_PROGRESS_ZH, indexing) if language == "zh" else indexing
 
 
 class WaitingLine:
@@ -89,5 +99,5 @@ def _in_chinese(state: str) -> str:
             if part.casefold().startswith(english):
                 part = chinese + part[len(english) :]
                 break
-        parts.append(part)
+        parts.append(progress_text(part, "zh"))
     return "；".join(parts)
