@@ -83,8 +83,12 @@ def check_files(manifest: dict[str, Any]) -> None:
 
 
 def file_hash(path: Path) -> str:
+    """By pieces: `--check` also runs on a Python that has no `hashlib.file_digest`."""
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def install(target: Path) -> None:
@@ -133,10 +137,11 @@ def main() -> None:
     if not arguments.check and arguments.target is None:
         parser.error("name the folder to install to, or give --check")
     manifest = read_manifest()
+    if not arguments.check:
+        check_machine(manifest)  # first: reading a bundle of gigabytes takes a while
     check_files(manifest)
     print(f"All {len(manifest['files'])} files are as they were bundled.", flush=True)
     if not arguments.check:
-        check_machine(manifest)
         install(arguments.target.expanduser().resolve())
 
 

@@ -51,6 +51,7 @@ class AnswerRun:
         self.allows_general = False  # that the model adds what it knows to a refusal
         self.general = ""  # what is not from the documents
         self.abstained = False
+        self.is_cut = False  # what was written last ended at its most tokens
         self._tokens = (0, 0)
         self._beside = (0, 0)
         self._started = time.perf_counter()
@@ -77,7 +78,7 @@ class AnswerRun:
             yield piece
 
     def abstain(self) -> Iteration[AnswerEvent, None, None]:
-        self.abstained = True
+        self.abstained, self.is_cut = True, False
         yield from self.take([AnswerText(refusal(self.query.alone, self.query.language))])
 
     def decline(self, text: str) -> Iteration[AnswerEvent, None, None]:
@@ -170,4 +171,5 @@ class AnswerRun:
             computation=self.computation,
             general=self.general.strip(),
             structured=self.structured,
+            is_cut=self.is_cut,
         )

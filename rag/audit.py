@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 IGNORE_FILE = ".footnoteignore"  # keeps a folder's files out of the index
 KEY_FILE = "question.key"  # makes the hashes of questions worthless without it
+KEY_CHARACTERS = 64
 _FILE = re.compile(r"audit-(\d{4}-\d{2}-\d{2})(?:-(\d+))?\.jsonl")
 
 Redaction = Literal["full", "hashed", "none"]
@@ -124,15 +125,26 @@ class AuditLog:
 
     def _hash(self, question: str) -> str:
         """The same for the same question, and only where the key is known to be checked."""
+        digest = hmac.new(self._key(), question.encode(errors="replace"), "sha256")
+        return f"hmac-sha256:{digest.hexdigest()}"
+
+    def _key(self) -> bytes:
+        """Made once, whichever process comes first. Raises OSError where there is no whole one."""
         path = self.folder / KEY_FILE
-        with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(secrets.token_hex(32))
+        if not path.exists():
+            made = path.with_name(f"{KEY_FILE}.{secrets.token_hex(8)}.tmp")
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                with os.fdopen(os.open(made, flags, 0o600), "w") as stream:
+                    stream.write(secrets.token_hex(KEY_CHARACTERS // 2))
+                with suppress(FileExistsError):
+                    os.link(made, path)  # whole or not at all, and never over another's
+            finally:
+                made.unlink(missing_ok=True)
         key = path.read_bytes()
-        return (
-            "hmac-sha256:" + hmac.new(key, question.encode(errors="replace"), "sha256").hexdigest()
-        )
+        if len(key) < KEY_CHARACTERS:
+            raise OSError(f"{path} is cut off: delete it, and a new one is made")
+        return key
 
     def _append(self, now: datetime, line: bytes) -> None:
         """In one write, so that lines of several processes do not mix.
@@ -178,7 +190,7 @@ class AuditLog:
             self._was_said = True
             log.error(
                 "The audit log %s cannot be written (%s). Questions are answered all the same; "
-                "free some space, allow writing to it, or set audit = false.",
+                'free some space, allow writing to it, or set audit = "none".',
                 self.folder,
                 error.strerror or error,
             )

@@ -28,6 +28,7 @@ from rag.dense import sync_folder
 from rag.disk import disk_errors, sqlite_address
 from rag.errors import IndexStateError
 from rag.indexes import CATALOG_FILE, DENSE_FILE, LEXICAL_FOLDER, LOCK_FILE
+from rag.uploads import UPLOADS_FOLDER
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -35,6 +36,8 @@ MAX_MANIFEST_BYTES = 50_000_000
 SQLITE_MAGIC = b"SQLite format 3\0"
 SQLITE_SIDES = ("-wal", "-shm", "-journal")
 BUSY_SECONDS = 30.0
+WORK_PREFIX = ".restore-"  # of the folder that a backup is unpacked to
+NOT_OURS = "lost+found"  # in a file system's topmost folder
 KEPT_MODE = 0o755  # who may read a file; nothing comes back that others may write
 DERIVED = frozenset(
     {
@@ -112,7 +115,9 @@ def _collect(index: Path, folder: Path, work: Path, left_out: Container[str]) ->
         target = work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _copy_database(source, target) if _is_database(source) else shutil.copy2(source, target)
+            is_ours = not name.startswith(f"others/{UPLOADS_FOLDER}/")  # else whatever people add
+            is_database = is_ours and _is_database(source)
+            _copy_database(source, target) if is_database else shutil.copy2(source, target)
             os.chmod(target, source.stat().st_mode & KEPT_MODE)
         except FileNotFoundError:  # a file that came and went; the catalog is there
             continue
@@ -128,13 +133,18 @@ def _others(index: Path, left_out: Container[str]) -> Iterator[tuple[str, Path]]
         stem = top.name
         for side in SQLITE_SIDES:
             stem = stem.removesuffix(side)
-        is_temporary = top.name.endswith(".tmp") or top.is_symlink()
+        is_temporary = top.name.endswith(".tmp") or top.is_symlink() or _is_nothing(top.name)
         if stem in DERIVED or stem in left_out or is_temporary:
             continue
         for path in sorted([top, *top.rglob("*")] if top.is_dir() else [top]):
             is_side = path.name.endswith(SQLITE_SIDES)
             if path.is_file() and not path.is_symlink() and not is_side:
                 yield path.relative_to(index).as_posix(), path
+
+
+def _is_nothing(name: str) -> bool:
+    """Whether it is of no index: the file system's, or left by a restoration that was killed."""
+    return name == NOT_OURS or name.startswith(WORK_PREFIX)
 
 
 def _is_database(path: Path) -> bool:
@@ -212,17 +222,24 @@ def verify_backup(file: Path) -> Manifest:
 def restore(file: Path, index: Path) -> Manifest:
     """Put a backup where there is no index yet. IndexStateError if there is one, or it is damaged.
 
-    Nothing stands there until all of it was checked.
+    Nothing stands there until all of it was checked. A folder that is there already is filled,
+    not replaced: it may be a mounted one, with a parent that cannot be written.
     """
-    if index.exists() and any(index.iterdir()):
+    is_there = index.exists()
+    present = [path for path in index.iterdir() if path.name != NOT_OURS] if is_there else []
+    if others := [path.name for path in present if not _is_nothing(path.name)]:
         raise IndexStateError(
-            f"{index} is not empty. Move it aside, or restore to another folder with --index."
+            f"{index} is not empty ({min(others)!r} is in it). Move aside what it holds, or "
+            "restore to another folder with --index."
         )
-    index.parent.mkdir(parents=True, exist_ok=True)
+    place = index if is_there else index.parent
+    place.mkdir(parents=True, exist_ok=True)
     with (
-        disk_errors(index.parent),
-        tempfile.TemporaryDirectory(dir=index.parent, prefix=".restore-") as work,
+        disk_errors(place),
+        tempfile.TemporaryDirectory(dir=place, prefix=WORK_PREFIX) as work,
     ):
+        for left in present:
+            shutil.rmtree(left)
         made = Path(work) / "index"
         made.mkdir()
         manifest = _unpack(file, made)
@@ -230,11 +247,20 @@ def restore(file: Path, index: Path) -> Manifest:
             for path in sorted((made / "others").iterdir()):
                 os.rename(path, made / path.name)
             (made / "others").rmdir()
-        if index.exists():
-            index.rmdir()
-        os.rename(made, index)
-        sync_folder(index.parent)
+        if is_there:
+            _move_into(index, made)
+        else:
+            os.rename(made, index)
+        sync_folder(place)
     return manifest
+
+
+def _move_into(index: Path, made: Path) -> None:
+    """The catalog last: without it there is no index yet."""
+    for path in sorted(made.iterdir(), key=lambda path: path.name == CATALOG_FILE):
+        if path.name == CATALOG_FILE:
+            sync_folder(index)
+        os.rename(path, index / path.name)
 
 
 def _unpack(file: Path, target: Path) -> Manifest:

@@ -51,6 +51,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         },
         "model": answer.model,
         "cached": answer.cached,
+        "cut_off": answer.is_cut,
         "disagreements": [_disagreement_json(one) for one in answer.disagreements],
         "search": found_json(answer.found) if answer.found else None,
         "packing": packing_json(answer.packing) if answer.packing else None,
@@ -125,6 +126,8 @@ def print_answer(events: Iterable[AnswerEvent], out: TextIO, *, stream: bool) ->
                 pass
     assert answer is not None, "a stream ends with AnswerFinished"
     print("" if stream else answer.text, file=out)
+    if answer.is_cut:
+        say("The answer is cut off: set max_answer_tokens higher, or ask for less at once.")
     if answer.cached:
         say("From the cache: no document has changed since it was written.")
     _print_citations(answer.citations, out)

@@ -44,7 +44,8 @@ def mcp(
         service = Service(one.settings, output.say, roots=None, where=one.where)
         try:
             service.start()  # the models load while the client says hello
-            server = create_server(service, lambda: one.where)
+            # Anew for each call: people add files while an agent is connected.
+            server = create_server(service, lambda: one.where.also(service.uploads.visible()))
             _serve(server, one.settings, (host, port) if http else None)
         finally:
             service.close()

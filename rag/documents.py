@@ -21,9 +21,8 @@ from rag.errors import FootnoteError, IndexStateError
 from rag.indexes import CATALOG_FILE, Indexes
 from rag.left_out import LeftOut
 from rag.parts import Say
-from rag.uploads import UploadLimits, Uploads, readable_suffixes
+from rag.uploads import UPLOADS_FOLDER, UploadLimits, Uploads, readable_suffixes
 
-UPLOADS_FOLDER = "uploads"
 ENCODER_SETTINGS_KEY = "encoder_settings"  # in meta: how the encoder was asked for, in JSON
 ENCODER_SETTINGS = frozenset(
     {"encoder", "encoder_kernel", "encoder_dimensions", "query_prompt", "document_prompt"}

@@ -9,6 +9,7 @@ FootnoteError
 ├── SchemaError       a JSON schema that an answer shall have cannot be used
 ├── LibraryError      a file is not taken into the library, or out of it (carries a reason code)
 └── GenerationError   the language model failed
+    └── UnanswerableError   it would fail again: the question or the settings must change
 """
 
 from __future__ import annotations
@@ -68,3 +69,7 @@ class LibraryError(FootnoteError):
 
 class GenerationError(FootnoteError):
     """The language model failed."""
+
+
+class UnanswerableError(GenerationError):
+    """What is asked cannot be answered so: asking it again would fail again."""

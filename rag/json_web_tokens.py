@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from rag.access import Caller
-from rag.accounts import clean_name
 from rag.errors import SettingError
 from rag.openid_discovery import fetch, fetch_issuers_keys
 
@@ -24,6 +23,9 @@ LEEWAY_SECONDS = 30.0
 REFRESH_SECONDS = 60.0  # between two looks for new keys
 KEEP_SECONDS = 3600.0  # then they are looked up again, or one that was withdrawn would count on
 MAX_TOKEN_CHARACTERS = 16_000
+MAX_NAME_CHARACTERS = 255  # of a subject (OpenID Connect Core 1.0, 2)
+MAX_TOLD_CHARACTERS = 200  # of why a token was refused
+TELL_SECONDS = 60.0  # between two lines on that: strangers must not fill the log
 
 
 class TokenCheck:
@@ -59,6 +61,7 @@ class TokenCheck:
         self._clock = clock
         self._lock = threading.Lock()
         self._loaded_at = clock()
+        self._told_at, self._num_untold = -TELL_SECONDS, 0
         try:
             self._keys = self._load()
         except Exception as error:  # a file, the network, JSON, a key
@@ -74,33 +77,63 @@ class TokenCheck:
         return {key.key_id or "": key for key in keys}
 
     def check(self, token: str) -> Caller | None:
-        """None if it does not count; the log tells why."""
+        """None if it does not count; the log tells why, of many in a minute of one."""
+        import jwt
+
+        try:
+            return self._caller(self._claims(token))
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            self._tell_refused(error)
+            return None
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """Raises PyJWTError, or ValueError, if it does not count."""
         import jwt
 
         if len(token) > MAX_TOKEN_CHARACTERS:
-            return None
-        try:
-            key = self._keys.get(str(jwt.get_unverified_header(token).get("kid", "")))
-            if key is None:
-                self._refresh(REFRESH_SECONDS)
-                return None
-            self._refresh(KEEP_SECONDS)
-            claims = jwt.decode(
-                token,
-                key.key,
-                algorithms=[one for one in ALGORITHMS if one == key.algorithm_name],
-                issuer=self._issuer,
-                audience=self._audience,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud"]},
+            raise ValueError(f"it has more than {MAX_TOKEN_CHARACTERS} characters")
+        key = self._keys.get(str(jwt.get_unverified_header(token).get("kid", "")))
+        if key is None:
+            self._refresh(REFRESH_SECONDS)
+            raise ValueError("its key (kid) is not among the issuer's; new ones are looked for")
+        self._refresh(KEEP_SECONDS)
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[one for one in ALGORITHMS if one == key.algorithm_name],
+            issuer=self._issuer,
+            audience=self._audience,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+        return claims
+
+    def _tell_refused(self, error: Exception) -> None:
+        with self._lock:
+            now = self._clock()
+            if now - self._told_at < TELL_SECONDS:
+                self._num_untold += 1
+                return
+            more, self._told_at, self._num_untold = self._num_untold, now, 0
+        why = " ".join(str(error).split())[:MAX_TOLD_CHARACTERS]
+        log.warning("A token was refused (%s). Since the last such line %d more were.", why, more)
+
+    def _name(self, claims: dict[str, Any]) -> str:
+        """To the letter: an issuer's `ab` and `AB` are two people (OpenID Connect Core 1.0, 2).
+
+        Raises ValueError if it is none.
+        """
+        told = claims.get(self._name_claim)
+        name = str(told) if type(told) in (str, int) else ""
+        if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+            raise ValueError(
+                f"its claim {self._name_claim!r} (jwt_name_claim) is no name of 1 to "
+                f"{MAX_NAME_CHARACTERS} printable characters"
             )
-            return self._caller(claims)
-        except (jwt.PyJWTError, SettingError, ValueError, TypeError) as error:
-            log.info("A token was refused: %s", error)
-            return None
+        return name
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
-        name = clean_name(str(claims.get(self._name_claim, "")))
+        name = self._name(claims)
         told = claims.get(self._groups_claim, ())
         told = told.split() if isinstance(told, str) else told
         groups = frozenset(one for one in told if isinstance(one, str) and one)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PIECES_EVERY = 20  # of an answer's text, between two notes of progress
 ANSWER_KEYS = (
     *("question", "answer", "abstained", "general_knowledge", "citations", "closest"),
-    *("disagreements", "computation", "usage", "model"),
+    *("disagreements", "computation", "usage", "model", "cut_off"),
 )
 
 

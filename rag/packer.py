@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.catalog import Catalog
-from rag.errors import GenerationError
+from rag.errors import UnanswerableError
 from rag.generate import Generator
 from rag.passages import join_hits
 from rag.prompt import build_messages, passage_text
@@ -52,12 +52,12 @@ def pack(
     The prompt never exceeds `generator.max_model_len - max_answer_tokens`; its passages take at
     most `context_tokens` of it, unless a scope wider than a passage is asked for: then they may
     take all. `where` is what was searched: a folder's other documents must pass it too. Raises
-    GenerationError if not even the question fits.
+    UnanswerableError if not even the question fits.
     """
     budget = generator.max_model_len - max_answer_tokens
     fixed = generator.count_chat_tokens(build_messages(question, ()))
     if fixed > budget:
-        raise GenerationError(
+        raise UnanswerableError(
             f"The question takes {fixed} tokens with its instructions, but the model has room for "
             f"{budget}. Ask a shorter one, or raise max_model_len."
         )

@@ -312,11 +312,11 @@ class Answer:
     numbered sources that the model saw, `hits` what the search found; `found` tells how, and
     `packing` what of it the model saw at what cost. On `signals` rests the decision whether they
     answer the question; None if nothing was written. `prompt` is what the model read: the prompt
-    of a follow-up may begin with it. `computation` is there where the answer was computed over a
-    table.
+    of a follow-up may begin with it. `computation` is there where it was computed over a table.
     `general` is the part of the text that is not from the documents, without its heading.
     `structured` is there where a JSON schema was given: its data as JSON, unlabelled, is the text.
     Where it is `cached` it was written for the same question before; its tokens were spent then.
+    `is_cut` where the model was stopped at `max_answer_tokens` in the middle of it.
     """
 
     question: str
@@ -338,6 +338,7 @@ class Answer:
     general: str = ""
     structured: Structured | None = None
     cached: bool = False
+    is_cut: bool = False
 
     @property
     def closest(self) -> tuple[Passage, ...]:

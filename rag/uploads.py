@@ -23,6 +23,7 @@ from rag.file_kinds import KNOWN_SUFFIXES, UNREAD_SUFFIXES, suffixes_of
 from rag.where import Where
 
 LOCAL = "local"  # who asks where nobody signs in
+UPLOADS_FOLDER = "uploads"  # in the index's
 KEPT_FOLDER = "kept"
 CHAT_PREFIX = "chat-"
 PART_PREFIX = ".part-"  # hidden: neither scanned nor listened to until it is whole

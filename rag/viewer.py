@@ -144,7 +144,11 @@ def file_response(opened: Opened, language: str) -> Response:
         media_type="application/pdf" if opened.is_pdf else "application/octet-stream",
         filename=opened.path.name,
         content_disposition_type="inline" if opened.is_pdf else "attachment",
-        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": FILE_POLICY},
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": FILE_POLICY,
+            "Cache-Control": "private, no-cache",
+        },
     )
 
 

@@ -186,6 +186,7 @@ def watched(generation: Generation, run: AnswerRun) -> Iteration[str, None, None
     finally:
         generation.close()
         run.count(generation)
+        run.is_cut = generation.finish_reason == "length"  # of attempts the last one is shown
         told.tell(prompt_tokens=generation.prompt_tokens, tokens=generation.completion_tokens)
         told.end()
 

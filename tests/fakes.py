@@ -75,13 +75,16 @@ def words(text: str) -> list[str]:
 class ScriptedGeneration:
     """Gives its text in pieces of a few characters, as a model's tokens come."""
 
-    def __init__(self, text: str, prompt_tokens: int, error: Exception | None) -> None:
+    def __init__(
+        self, text: str, prompt_tokens: int, error: Exception | None, *, is_cut: bool = False
+    ) -> None:
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.finish_reason: str | None = None
         self.is_closed = False
         self._text = text
         self._error = error
+        self._is_cut = is_cut
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self._text), 3):
@@ -91,7 +94,7 @@ class ScriptedGeneration:
             yield self._text[start : start + 3]
         if self._error is not None:
             raise self._error
-        self.finish_reason = "stop"
+        self.finish_reason = "length" if self._is_cut else "stop"
 
     def close(self) -> None:
         self.is_closed = True
@@ -101,7 +104,8 @@ class ScriptedGenerator:
     """Answers with the next text of a script; a word is a token, a turn costs four more.
 
     `verdict` is its word on whether quotes answer a question, `rewriting` what it makes of a
-    follow-up question; these take nothing of the script.
+    follow-up question; these take nothing of the script. With `is_cut` its texts end at the limit
+    of their tokens.
     """
 
     name = "scripted"
@@ -113,6 +117,7 @@ class ScriptedGenerator:
         error: Exception | None = None,
         verdict: str = "Yes",
         rewriting: str = "",
+        is_cut: bool = False,
     ) -> None:
         self.max_model_len = max_model_len
         self.prompts: list[list[Message]] = []
@@ -124,6 +129,7 @@ class ScriptedGenerator:
         self._error = error
         self._verdict = verdict
         self._rewriting = rewriting
+        self._is_cut = is_cut
 
     def count_tokens(self, text: str) -> int:
         return len(_TOKENS.findall(text))
@@ -151,7 +157,9 @@ class ScriptedGenerator:
         self.avoided.append(avoid)
         self.prompts.append(list(messages))
         text = self._script[min(len(self.prompts), len(self._script)) - 1]
-        self.generations.append(ScriptedGeneration(text, num_tokens, self._error))
+        self.generations.append(
+            ScriptedGeneration(text, num_tokens, self._error, is_cut=self._is_cut)
+        )
         return self.generations[-1]
 
     def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from rag.api.failure import ApiError
 from rag.api.limits import LimitNumbers, Limits
 from rag.api.serving import AnswerStream, Api
 from rag.ask_options import AskOptions
-from rag.errors import GenerationError
+from rag.errors import GenerationError, UnanswerableError
 from rag.library import EVERYBODY
 from rag.types import AnswerFinished, SourcesFound
 
@@ -99,6 +99,62 @@ def test_whether_it_is_cached_is_told(
         return api.limits.store.wait(api.limits._tokens, EVERYBODY.name)
 
     assert (asyncio.run(spend()) == 0) is is_cached
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_whether_it_is_cut_off_is_told(
+    who: Callers, client: TestClient, monkeypatch: pytest.MonkeyPatch, is_cut: bool
+) -> None:
+    stream = who.service.footnote.stream
+
+    def cut(*given: Any) -> Iterator[Any]:
+        for event in stream(*given):
+            if isinstance(event, AnswerFinished):
+                event = AnswerFinished(replace(event.answer, is_cut=is_cut))
+            yield event
+
+    monkeypatch.setattr(who.service.footnote, "stream", cut)
+    asked: dict[str, Any] = {"question": FAULT_QUESTION}
+    assert client.post("/api/ask", json=asked).json()["cut_off"] is is_cut
+    asked = {"messages": [{"role": "user", "content": FAULT_QUESTION}]}
+    reason = "length" if is_cut else "stop"
+    (choice,) = client.post("/v1/chat/completions", json=asked).json()["choices"]
+    assert choice["finish_reason"] == reason
+    chunks = events(client.post("/v1/chat/completions", json=asked | {"stream": True}).text)
+    ends = [json.loads(data)["choices"][0]["finish_reason"] for _, data in chunks[:-1]]
+    assert ends[-1] == reason and not any(ends[:-1])
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_would_fail_again_is_not_to_be_tried_again(
+    who: Callers, client: TestClient, monkeypatch: pytest.MonkeyPatch, is_streamed: bool
+) -> None:
+    def stream(*_: Any) -> Iterator[Any]:
+        raise UnanswerableError("Ask a shorter one.")
+        yield
+
+    monkeypatch.setattr(who.service.footnote, "stream", stream)
+    told = client.post("/api/ask", json={"question": "long", "stream": is_streamed})
+    assert (told.status_code, told.json()["reason"]) == (422, "invalid")
+    asked = {"messages": [{"role": "user", "content": "long"}], "stream": is_streamed}
+    below = client.post("/v1/chat/completions", json=asked)
+    assert (below.status_code, below.json()["error"]["type"]) == (400, "invalid_request_error")
+    for response in (told, below):
+        assert "retry-after" not in response.headers and "shorter" in response.text
+
+
+def test_who_leaves_before_the_answer_is_no_error_in_the_log(
+    who: Callers,
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def left(*_: Any) -> Any:
+        raise ClientDisconnect
+
+    monkeypatch.setattr(AnswerStream, "finished", left)
+    assert client.post("/api/ask", json={"question": "x"}).status_code == 499
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 def test_a_failure_in_the_middle_is_the_last_event(client: TestClient) -> None:

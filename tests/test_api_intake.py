@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from api_service import HERE, Callers, callers
+from fastapi.testclient import TestClient
 
+from rag import web
 from rag.api.intake import Intake
 from rag.api.limits import LimitNumbers, Limits
 
@@ -38,6 +40,25 @@ def test_an_address_that_tries_keys_is_slowed_down(who: Callers) -> None:
     tries = [client.get("/api/documents", headers=wrong).status_code for _ in range(9)]
     assert tries == [401] * 8 + [429]
     assert client.get("/healthz").status_code == 200
+
+
+def test_who_leaves_the_key_out_is_counted_all_the_same(who: Callers) -> None:
+    client = who.client("")
+    tries = [client.post("/api/ask", json={"question": "x"}).status_code for _ in range(5)]
+    tries += [client.post("/api/search", json={"query": "x"}).status_code for _ in range(4)]
+    assert tries == [401] * 8 + [429]
+    assert client.get("/api/documents").status_code == 401  # the page's own look counts not
+
+
+def test_a_person_is_counted_by_name(tmp_path: Path) -> None:
+    """Who is signed in brings a cookie and no key."""
+    numbers = {"requests_per_minute": 2, "address_requests_per_minute": 100}
+    with callers(tmp_path, **numbers) as made:
+        app = web.create_app(made.service, chat=False)  # whoever comes is let in
+        client = TestClient(app, base_url=HERE)
+        asked = [client.post("/api/search", json={"query": "x"}).status_code for _ in range(3)]
+        assert asked == [200, 200, 429]
+        assert client.get("/api/documents").status_code == 200
 
 
 def test_a_large_request_is_refused_said_or_not(who: Callers) -> None:

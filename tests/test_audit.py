@@ -97,6 +97,28 @@ def test_questions_can_be_hashed_or_left_out(tmp_path: Path) -> None:
     assert line["question"] != asked[0]  # another key
 
 
+def test_a_key_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit, _ = make(tmp_path, questions="hashed")
+    with monkeypatch.context() as patched:
+
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patched.setattr("rag.audit.os.fdopen", full)
+        audit.write(entry("lost"))
+    assert audit.num_lost == 1 and list(tmp_path.iterdir()) == []
+    audit.write(entry("kept"))
+    assert len((tmp_path / "question.key").read_bytes()) == 64
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".jsonl", ".key"]
+    (tmp_path / "question.key").write_bytes(b"")
+    caplog.clear()
+    audit.write(entry("lost"))
+    assert audit.num_lost == 2 and "delete it" in caplog.text
+    assert len(list(read_entries(tmp_path, NOON))) == 1
+
+
 @pytest.mark.parametrize("half", [False, True])
 def test_a_full_disk_is_said_once_and_told_by_the_next_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, half: bool
@@ -129,7 +151,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, caplog: pytest.LogCaptureF
     (tmp_path / "file").write_text("")
     audit, _ = make(tmp_path / "file" / "audit")
     audit.write(entry())
-    assert audit.num_lost == 1 and "audit = " in caplog.text
+    assert audit.num_lost == 1 and 'audit = "none"' in caplog.text
 
 
 def test_reading_leaves_out_what_is_older_or_cut_off(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ingest.sync import sync
 from rag import generations
 from rag.backup import (
     MANIFEST,
+    SQLITE_MAGIC,
     Entry,
     Everything,
     Manifest,
@@ -29,6 +30,7 @@ from rag.catalog import Catalog
 from rag.errors import IndexStateError
 from rag.indexes import CATALOG_FILE, Indexes
 from rag.retriever import Retriever
+from rag.uploads import UPLOADS_FOLDER
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +168,57 @@ def test_what_was_private_comes_back_private(tmp_path: Path) -> None:
     restore(tmp_path / "backup.tar", tmp_path / "restored")
     found = {name: (tmp_path / "restored" / name).stat().st_mode & 0o777 for name in modes}
     assert found == modes
+
+
+def test_a_file_that_people_added_is_copied_as_it_is(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    fill(index, tmp_path / "docs", "The pump is blue.")
+    added = index / UPLOADS_FOLDER / "local" / "kept" / "notes.txt"
+    added.parent.mkdir(parents=True)
+    added.write_bytes(SQLITE_MAGIC + b" is how such a file begins.")
+    back_up(index, tmp_path / "backup.tar")
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    restored = tmp_path / "restored" / added.relative_to(index)
+    assert restored.read_bytes() == added.read_bytes()
+
+
+def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path) -> None:
+    index, restored = tmp_path / "index", tmp_path / "restored"
+    fill(index, tmp_path / "docs", "The pump is blue.")
+    (index / "key").write_text("secret")
+    made = back_up(index, tmp_path / "backup.tar")
+    (restored / "lost+found").mkdir(parents=True)
+    (restored / ".restore-killed" / "index").mkdir(parents=True)
+    before = restored.stat().st_ino
+    assert restore(tmp_path / "backup.tar", restored) == made
+    assert restored.stat().st_ino == before
+    assert sorted(path.name for path in restored.iterdir()) == [CATALOG_FILE, "key", "lost+found"]
+    (restored / "lost+found" / "#12").write_text("the file system's")
+    (restored / ".restore-killed").mkdir()
+    (restored / ".restore-killed" / "half").write_text("a")
+    again = back_up(restored, tmp_path / "again.tar")
+    assert [entry.name for entry in again.entries] == [CATALOG_FILE, "others/key"]
+
+
+def test_a_damaged_backup_leaves_an_empty_folder_empty(tmp_path: Path) -> None:
+    fill(tmp_path / "index", tmp_path / "docs", "The pump is blue.")
+    file, restored = tmp_path / "backup.tar", tmp_path / "restored"
+    back_up(tmp_path / "index", file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    restored.mkdir()
+    with pytest.raises(IndexStateError, match="cannot be used"):
+        restore(file, restored)
+    assert list(restored.iterdir()) == []
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    fill(tmp_path / "index", tmp_path / "docs", "text")
+    back_up(tmp_path / "index", tmp_path / "backup.tar")
+    (tmp_path / "restored").mkdir()
+    (tmp_path / "restored" / "accounts.sqlite").write_text("people")
+    with pytest.raises(IndexStateError, match=r"not empty \('accounts.sqlite' is in it\)"):
+        restore(tmp_path / "backup.tar", tmp_path / "restored")
+    assert (tmp_path / "restored" / "accounts.sqlite").read_text() == "people"
 
 
 def test_the_generation_that_serves_is_backed_up(tmp_path: Path) -> None:

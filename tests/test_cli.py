@@ -67,7 +67,7 @@ def test_from_a_folder_to_an_answer(
         "question", "answer", "abstained", "citations", "hits", "usage", "timings_ms", "model",
         "disagreements", "computation",
         "search",
-        "packing", "closest", "general_knowledge", "cached",
+        "packing", "closest", "general_knowledge", "cached", "cut_off",
     }  # fmt: skip
     assert answer["packing"]["passages"][0]["number"] == 1
     assert answer["packing"]["prompt_tokens"] <= answer["packing"]["budget"]

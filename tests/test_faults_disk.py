@@ -15,7 +15,9 @@ import pytest
 from fault_service import ASKED, QUOTED, SAID, Faulty, HeldGenerator, eventually, faulty
 
 from rag.api_keys import ApiKeys
+from rag.backup import back_up, restore
 from rag.errors import IndexStateError
+from rag.indexes import CATALOG_FILE
 from rag.service import Service
 
 QUESTION = {"question": ASKED}
@@ -163,3 +165,21 @@ def test_an_index_that_may_not_be_written_is_searched(
         eventually(lambda: finds_news(made), "once it can be written, it is")
         assert problem(made) == "" and sync(made) == 202 and made.problems() == []
         assert made.entries()[-1]["outcome"] == "found"
+
+
+def test_a_backup_is_restored_to_a_folder_that_is_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk
+) -> None:
+    """As in a container, where nothing can be made beside it, and it cannot be replaced."""
+    with faulty(tmp_path, monkeypatch) as made:
+        check_answers(made)
+        told = back_up(made.settings.index, tmp_path / "backup.tar")
+    inner = disk.folder / "inner"
+    inner.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(inner)], check=True)
+    try:
+        disk.remount("ro")
+        assert restore(tmp_path / "backup.tar", inner) == told
+        assert (inner / CATALOG_FILE).is_file()
+    finally:
+        subprocess.run(["umount", "--lazy", str(inner)], check=True)

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from fakes import Clock
 from jwt.algorithms import ECAlgorithm
 
 from rag.access import Caller
@@ -61,12 +62,48 @@ def test_whose_it_is(check: TokenCheck) -> None:
         {"exp": None},
         {"nbf": time.time() + 3600},
         {"sub": ""},
-        {"sub": "two words"},
+        {"sub": None},
+        {"sub": "line\nbreak"},
+        {"sub": "x" * 256},
         {"groups": 5},
     ],
 )
 def test_what_does_not_count(check: TokenCheck, claims: dict[str, Any]) -> None:
     assert check.check(token(**claims)) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["auth0|5f7c", "https://login.example/u/7", "Anna", "two words", "x" * 255, "local"]
+)
+def test_an_issuer_names_people_as_it_likes(check: TokenCheck, name: str) -> None:
+    assert check.check(token(sub=name)) == Caller(f"jwt:{name}")
+
+
+def test_why_it_does_not_count_is_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    check = TokenCheck(
+        "x", issuer=ISSUER, audience=AUDIENCE, fetch=lambda _: key_set(one=KEY), clock=clock
+    )
+
+    def warnings() -> list[str]:
+        found = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        caplog.clear()
+        return found
+
+    assert check.check(token(sub="")) is None
+    (line,) = warnings()
+    assert "'sub' (jwt_name_claim)" in line
+    for wrong in ("a.b.c", token(kid="two\nlines"), "x" * 20_000, token(OTHER)):
+        assert check.check(wrong) is None
+    assert warnings() == []
+    clock.now += 60
+    assert check.check(token(aud="other")) is None
+    (line,) = warnings()
+    assert "Audience" in line and "4 more" in line
+    clock.now += 60
+    assert check.check(token(kid="two\nlines")) is None
+    (line,) = warnings()
+    assert "(kid)" in line and "\n" not in line
 
 
 def test_only_the_signers_key_counts(check: TokenCheck) -> None:

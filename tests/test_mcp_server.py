@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from rag.indexes import Indexes
 from rag.mcp_server import check, create_http_app, create_server
 from rag.pipeline import Footnote
 from rag.serve import bind
+from rag.uploads import UPLOADS_FOLDER, UploadLimits, Uploads
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROCESS = REPOSITORY / "tests" / "mcp_process.py"
@@ -334,3 +336,41 @@ def test_it_does_not_listen_off_loopback(
     with pytest.raises(SystemExit):
         cli.main()
     assert "no login" in capsys.readouterr().err
+
+
+def test_what_others_added_meanwhile_is_not_shown(
+    index: Path, monkeypatch: pytest.MonkeyPatch, fake_models: None
+) -> None:
+    from test_cli import run
+
+    def add(owner: str, conversation: str | None, text: str) -> str:
+        uploads = Uploads(index / UPLOADS_FOLDER, UploadLimits(10**6, 10**6, frozenset(), 60.0))
+        folder = uploads.collection(owner, conversation)
+        folder.mkdir(parents=True)
+        (folder / "note.txt").write_text(text)
+        with Indexes(index, dimension=1024, read_only=False) as opened:
+            roots = [index.parent / "docs", uploads.folder]
+            sync(opened, WordEncoder(), roots, max_file_bytes=10**6, max_chunk_tokens=100)
+        return str(folder / "note.txt")
+
+    async def act(session: ClientSession) -> None:
+        async def told(tool: str, **arguments: Any) -> str:
+            return str(await session.call_tool(tool, arguments))
+
+        assert "pump.txt" in await told("list_documents")
+        add("local", None, "My own pump note.")
+        hidden = [
+            add("anna", None, "The secret pump of Anna."),
+            add("local", str(uuid.uuid4()), "The secret pump of a conversation."),
+        ]
+        listed = await told("list_documents")
+        assert "pump.txt" in listed and "kept/note.txt" in listed
+        for path in hidden:
+            assert path not in listed
+            assert "There is no document" in await told("read_document", document=path)
+        assert "The secret" not in await told("search", query="secret pump")
+        assert "The secret" not in await told("ask", question="Whose is the secret pump?")
+
+    monkeypatch.setattr("rag.cli_mcp._serve", lambda server, *_: talk(server, act))
+    monkeypatch.setenv("FOOTNOTE_GENERATOR", "none")
+    assert run(monkeypatch, "mcp", "--index", str(index)) == 0

@@ -19,7 +19,7 @@ from model_server import (
     says,
 )
 
-from rag.errors import GenerationError
+from rag.errors import GenerationError, UnanswerableError
 from rag.generate.openai import CLOSED, OpenAIGenerator
 from rag.types import Message
 
@@ -251,7 +251,7 @@ def test_estimates_are_on_the_safe_side(generator: Make) -> None:
     counted = generator("")
     assert counted.count_tokens("你好") == 2
     assert counted.count_tokens("hello world, how are you") >= 6
-    with pytest.raises(GenerationError, match="max_model_len"):
+    with pytest.raises(UnanswerableError, match="max_model_len"):
         generator("", max_model_len=30).generate(MESSAGES, max_tokens=10)
 
 

@@ -162,6 +162,15 @@ def test_what_cannot_be_is_told(client: TestClient, more: dict[str, Any], parame
     assert error["type"] == "invalid_request_error" and error["param"] == parameter
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_what_is_not_there_is_told_as_openai_does(client: TestClient, method: str) -> None:
+    response = client.request(method, "/v1/no/such")
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "not_found")
+    assert f"{method} /v1/no/such" in error["message"]
+
+
 def test_parts_of_text_are_one_question() -> None:
     parts = [{"type": "text", "text": "What is"}, {"type": "text", "text": "E12?\x07"}]
     question, history = conversation([ChatMessage(role="user", content=parts)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.sync import sync
 from rag.catalog import Catalog
-from rag.errors import GenerationError
+from rag.errors import UnanswerableError
 from rag.indexes import Indexes
 from rag.packer import Packed, fit_history, pack
 from rag.passages import join_chunks
@@ -132,7 +132,7 @@ def test_what_is_left_out_is_named_with_its_reason(catalog: Catalog) -> None:
 
 
 def test_a_question_that_does_not_fit_is_an_error(catalog: Catalog) -> None:
-    with pytest.raises(GenerationError, match="max_model_len"):
+    with pytest.raises(UnanswerableError, match="max_model_len"):
         run([], catalog, max_model_len=120)
 
 

@@ -155,6 +155,17 @@ def test_a_failing_model_is_an_error(indexes: Indexes) -> None:
     assert generator.generations[0].is_closed
 
 
+def test_an_answer_that_is_cut_off_says_so(indexes: Indexes) -> None:
+    said = "The warranty of the pump lasts two years [1]. And it"
+    for is_cut in (False, True):
+        footnote, _ = make(indexes, said, is_cut=is_cut)
+        answer = footnote.ask("How long is the warranty of the pump?")
+        assert answer.is_cut is is_cut and not answer.abstained
+    footnote, _ = make(indexes, NOT_FOUND, is_cut=True)
+    answer = footnote.ask("Where do penguins live?")
+    assert answer.abstained and not answer.is_cut  # the refusal is our own, and whole
+
+
 def test_leaving_stops_the_model(indexes: Indexes) -> None:
     footnote, generator = make(indexes, "The pump holds 1400 litres [1]. " * 20)
     stream = footnote.stream("How much does the pump hold?")

@@ -202,6 +202,28 @@ def test_another_setup_does_not_share(place: Place, tmp_path: Path, others: dict
     assert not other.footnote.ask(ASKED).cached and other.num_written == 1
 
 
+def test_json_by_a_schema_is_kept_with_its_sources(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    schema = {"type": "object", "properties": {"litres": {"type": "number"}}}
+    said = json.dumps({"found": True, "data": {"litres": 1400}})
+    asked = Asked(place, tmp_path, said)
+    options = AskOptions(schema=schema)
+    first, again = (
+        asked.footnote.ask("How many litres does the pump hold?", options=options) for _ in range(2)
+    )
+    assert (first.cached, again.cached, asked.num_written) == (False, True, 1)
+    assert again.citations == first.citations and first.citations[0].pointer == "/litres"
+    assert again.structured == first.structured and again.text == first.text
+    assert "could not be cached" not in caplog.text
+
+
+def test_that_an_answer_is_cut_off_is_kept(place: Place, tmp_path: Path) -> None:
+    asked = Asked(place, tmp_path, model={"is_cut": True})
+    answers = [asked.footnote.ask(ASKED) for _ in range(2)]
+    assert [(one.cached, one.is_cut) for one in answers] == [(False, True), (True, True)]
+
+
 def test_what_is_not_repeatable_is_not_kept_but_its_search_is(place: Place, tmp_path: Path) -> None:
     asked = Asked(place, tmp_path, repeatable=False)
     assert not asked.footnote.ask(ASKED).cached and not asked.footnote.ask(ASKED).cached

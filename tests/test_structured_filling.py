@@ -13,7 +13,7 @@ from small_index import CATS, indexed
 
 from ingest.sync import sync
 from rag.ask_options import AskOptions
-from rag.errors import GenerationError, SchemaError
+from rag.errors import GenerationError, SchemaError, UnanswerableError
 from rag.indexes import Indexes
 from rag.pipeline import Footnote
 from rag.prompt import build_messages
@@ -32,27 +32,17 @@ ASKED = "How many litres does the pump hold?"
 
 
 class FillingGenerator(ScriptedGenerator):
-    """Keeps the schemas it is given; with `is_cut` its texts end at the limit of their tokens."""
+    """Keeps the schemas it is given."""
 
-    def __init__(self, *script: str, is_cut: bool = False, **others: Any) -> None:
+    def __init__(self, *script: str, **others: Any) -> None:
         super().__init__(*script, **others)
         self.schemas: list[Mapping[str, Any] | None] = []
-        self._is_cut = is_cut
 
     def generate(self, messages: Sequence[Message], **others: Any) -> ScriptedGeneration:
         generation = super().generate(messages, **others)
         if "schema" in others:
             self.schemas.append(others["schema"])
-        return CutGeneration(generation) if self._is_cut else generation
-
-
-class CutGeneration(ScriptedGeneration):
-    def __init__(self, whole: ScriptedGeneration) -> None:
-        super().__init__(whole._text, whole.prompt_tokens, None)
-
-    def __iter__(self) -> Iterator[str]:
-        yield from super().__iter__()
-        self.finish_reason = "length"
+        return generation
 
 
 @pytest.fixture
@@ -149,7 +139,7 @@ def test_json_that_never_fits_is_an_error_and_not_shown(
 
 def test_json_that_is_cut_off_is_an_error_that_names_the_setting(indexes: Indexes) -> None:
     footnote, generator = make(indexes, written({"litres": 1400})[:-3], is_cut=True)
-    with pytest.raises(GenerationError, match=r"100 tokens\. Set max_answer_tokens"):
+    with pytest.raises(UnanswerableError, match=r"100 tokens\. Set max_answer_tokens"):
         footnote.ask(ASKED, options=WITH_SCHEMA)
     assert len(generator.prompts) == 1
     footnote, _ = make(indexes, written({"litres": 1400}), is_cut=True)
@@ -181,7 +171,7 @@ def test_general_knowledge_and_whole_documents_are_left_alone(indexes: Indexes) 
 
 def test_without_a_model_or_with_a_bad_schema_nothing_is_searched(indexes: Indexes) -> None:
     footnote = Footnote(indexes, WordEncoder(), None)
-    with pytest.raises(GenerationError, match="Set generator"):
+    with pytest.raises(UnanswerableError, match="Set generator"):
         next(footnote.stream(ASKED, options=WITH_SCHEMA))
     footnote, _ = make(indexes, "never")
     with pytest.raises(SchemaError, match="not a valid JSON schema"):
@@ -217,7 +207,7 @@ def test_a_long_schema_leaves_room_and_one_too_long_is_an_error(indexes: Indexes
     long = SCHEMA | {"description": "word " * 2000}
     footnote, generator = make(indexes, written({"litres": 1400}))
     assert not footnote.ask(ASKED, options=AskOptions(schema=long)).abstained
-    with pytest.raises(GenerationError, match="room"):
+    with pytest.raises(UnanswerableError, match="room"):
         footnote.ask(ASKED, options=AskOptions(schema=SCHEMA | {"description": "word " * 5000}))
     assert len(generator.prompts) == 1
 

@@ -202,6 +202,7 @@ def test_only_a_pdf_opens_in_the_browser(catalog: Catalog, client: TestClient) -
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["content-disposition"].startswith("attachment")
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "private, no-cache"  # rights may be taken away
 
 
 def test_a_changed_or_lost_file_is_told(tmp_path: Path) -> None:

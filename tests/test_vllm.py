@@ -14,7 +14,7 @@ from letter_engine import LetterEngine
 from qwen_shape import QWEN_7B
 
 import rag.generate.vllm
-from rag.errors import GenerationError, ModelError
+from rag.errors import GenerationError, ModelError, UnanswerableError
 from rag.generate.vllm import VllmGenerator
 from rag.generate.vllm_engine import VllmEngine
 from rag.generate.vllm_options import VllmOptions
@@ -149,7 +149,7 @@ def test_a_bad_request_fails_alone(make: Make) -> None:
 
 def test_a_prompt_that_does_not_fit_is_refused(make: Make) -> None:
     generator, _ = make()
-    with pytest.raises(GenerationError, match="max_model_len"):
+    with pytest.raises(UnanswerableError, match="max_model_len"):
         ask(generator, "x" * 96, 5)
     assert "".join(ask(generator, "x" * 95, 5)) == "abcde"
 
@@ -288,7 +288,7 @@ def test_the_real_engine_frees_what_is_left_and_is_opened_again(generator_folder
 
         first._engine.step = broken
         del first
-        with pytest.raises(GenerationError, match="max_model_len"):
+        with pytest.raises(UnanswerableError, match="max_model_len"):
             list(generator.generate(messages, max_tokens=4))
         assert again.wait(PATIENCE_SECONDS * 5)
         assert engines[0]() is None and models[0]() is None

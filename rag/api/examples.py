@@ -22,6 +22,7 @@ ASK_ANSWER: dict[str, Any] = {
     "question": "What does fault code E12 mean?",
     "answer": "The lamp is over 85 degrees Celsius.[1]", "abstained": False,
     "citations": [CITED], "model": "Qwen2.5-7B-Instruct", "cached": True,
+    "cut_off": False,
     "usage": {"prompt_tokens": 1432, "completion_tokens": 14},
 }  # fmt: skip
 CHAT_ANSWER: dict[str, Any] = {

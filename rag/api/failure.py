@@ -12,13 +12,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from rag.errors import FootnoteError, LibraryError, SchemaError, SearchError
+from rag.errors import (
+    FootnoteError,
+    LibraryError,
+    SchemaError,
+    SearchError,
+    UnanswerableError,
+)
 
 log = logging.getLogger(__name__)
 
 OPENAI_PREFIX = "/v1/"
 INSIDE = "Something went wrong inside Footnote; its log says what."
+CLIENT_LEFT = 499  # as nginx has it: HTTP itself has no status for it
 OPENAI_TYPES = {
     401: "authentication_error", 403: "permission_error", 429: "rate_limit_error",
 }  # fmt: skip
@@ -71,12 +79,14 @@ def as_api_error(error: Exception) -> ApiError:
             return cause
         case HTTPException():
             return ApiError(error.status_code, str(error.detail), "invalid")
-        case SearchError() | SchemaError():
+        case SearchError() | SchemaError() | UnanswerableError():
             return ApiError(422, str(error), "invalid")
         case LibraryError(reason="forbidden"):
             return ApiError(403, str(error), "forbidden")
         case FootnoteError():
             return ApiError(503, str(error), "unavailable", retry_after=5)
+        case ClientDisconnect():  # nobody reads this; it is no fault, so the log stays clean
+            return ApiError(CLIENT_LEFT, "The client left before the answer.", "left")
     log.error("A request failed.", exc_info=error)
     return ApiError(500, INSIDE, "error")
 

@@ -15,14 +15,20 @@ from rag.api.limits import Limits
 
 BODY_SECONDS = 30.0  # between two pieces of a body
 UPLOADS = ("POST", "/api/documents")  # streamed to disk, with a limit of their own
+ASKED = frozenset({"/api/search", "/api/ask"})
 AddressOf = Callable[[HTTPConnection], str]
 
 
 def is_program(scope: Scope) -> bool:
-    """Whether a program asks, and not the page, which looks around at its own pace."""
-    return scope["type"] == "http" and (
-        scope["path"].startswith("/v1/") or "authorization" in Headers(scope=scope)
-    )
+    """Whether a program asks, and not the page, which looks around at its own pace.
+
+    What the page never calls is a program's, whether it shows a key or not.
+    """
+    if scope["type"] != "http":
+        return False
+    path = scope["path"]
+    is_asked = path.startswith("/v1/") or path in ASKED
+    return is_asked or "authorization" in Headers(scope=scope)
 
 
 class Intake:

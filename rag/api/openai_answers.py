@@ -43,13 +43,23 @@ def completion(answer: Answer, model: str, url_of: results.UrlOf) -> dict[str, A
         "refusal": None,
         "annotations": results.annotated(answer, url_of),
     }
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    choice = {
+        "index": 0,
+        "message": message,
+        "finish_reason": finish_reason(answer),
+        "logprobs": None,
+    }
     return {
         **_head("chat.completion", model),
         "choices": [choice],
         "usage": usage(answer),
         **_extension(answer, url_of),
     }
+
+
+def finish_reason(answer: Answer) -> str:
+    """Why it ends, as OpenAI says it."""
+    return "length" if answer.is_cut else "stop"
 
 
 def usage(answer: Answer) -> dict[str, int]:
@@ -103,7 +113,7 @@ class Chunks:
         return ""
 
     def _end(self, answer: Answer) -> str:
-        lines = self._line({}, "stop", **_extension(answer, self._url_of))
+        lines = self._line({}, finish_reason(answer), **_extension(answer, self._url_of))
         if self._with_usage:
             lines += _data({**self._head, "choices": [], "usage": usage(answer)})
         return lines + DONE

@@ -31,6 +31,7 @@ from rag.types import Message
 
 CHAT_MODEL = "footnote"
 EMBEDDING_MODEL = "footnote-embedding"
+METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
 def openai_router(api: Api) -> APIRouter:
@@ -79,6 +80,11 @@ def openai_router(api: Api) -> APIRouter:
             raise no_model(given.model)
         api.check_ready()
         return JSONResponse(await run_in_threadpool(_embed, api, given))
+
+    @router.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
+    def no_such_route(request: Request, path: str) -> Response:
+        message = f"There is no {request.method} /v1/{path} here; /docs lists what there is."
+        raise ApiError(404, message, "not_found")
 
     return router
 

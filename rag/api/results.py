@@ -12,7 +12,7 @@ from rag.types import Answer, Citation, Found, SourcesFound
 UrlOf = Callable[[int, int, int], str]  # document, start, end
 ANSWER_KEYS = (
     *("question", "answer", "abstained", "general_knowledge", "closest", "usage", "timings_ms"),
-    *("model", "computation", "cached"),
+    *("model", "computation", "cached", "cut_off"),
 )
 STRUCTURED_KEYS = ("data", "doubtful")
 

@@ -261,6 +261,7 @@ class AskAnswer(Open):
     citations: list[CitationJson]
     model: str
     cached: Cached
+    cut_off: bool = Field(description="whether it ends at max_answer_tokens, in the middle")
     usage: dict[str, int] = Field(description="what writing it took, if it is cached: then")
 
 
@@ -291,7 +292,7 @@ class ChatAnswerMessage(Open):
 class ChatChoice(Open):
     index: int
     message: ChatAnswerMessage
-    finish_reason: str
+    finish_reason: Literal["stop", "length"]
 
 
 class ChatAnswer(Open):

@@ -65,7 +65,8 @@ class KeptAnswer:
                 else:
                     pieces.append(event.text)
         kept = cls(answer, tuple(pieces))
-        if count != len(answer.citations) or kept._text().strip() != answer.text:
+        expected = 0 if answer.structured else len(answer.citations)  # JSON carries no labels
+        if count != expected or kept._text().strip() != answer.text:
             raise ValueError("what was streamed is not the answer")
         return kept
 

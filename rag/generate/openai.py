@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from rag.errors import GenerationError
+from rag.errors import GenerationError, UnanswerableError
 from rag.generate.background_loop import BackgroundLoop
 from rag.generate.endpoints import Endpoints
 from rag.generate.server_asking import Asker, Limits
@@ -215,7 +215,7 @@ class OpenAIGenerator:
     ) -> dict[str, Any]:
         num_tokens = self.count_chat_tokens(messages)
         if num_tokens + max_tokens > self.max_model_len:
-            raise GenerationError(
+            raise UnanswerableError(
                 f"The prompt has {num_tokens} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag.errors import GenerationError, ModelError
+from rag.errors import ModelError, UnanswerableError
 from rag.generate.memory import gib, read_shape, weight_bytes_in
 from rag.generate.vllm_engine import Engine, Request, VllmEngine
 from rag.generate.vllm_failure import explain_failure
@@ -98,7 +98,8 @@ class VllmGenerator:
         """Begin to write an answer, never with the first token of `avoid`.
 
         With a JSON `schema` what is written is JSON that it allows, unless cut off. Raises
-        GenerationError if the prompt does not fit, or there is no engine just now.
+        UnanswerableError if the prompt does not fit, GenerationError if there is no engine just
+        now.
         """
         avoided = tuple(self._tokenizer.encode(avoid)[:1])
         return self._ask(messages, max_tokens, temperature, avoided=avoided, schema=schema)
@@ -106,7 +107,7 @@ class VllmGenerator:
     def weigh(self, messages: Sequence[Message], words: Sequence[str]) -> tuple[float, ...]:
         """The log-probability that an answer begins as each word does.
 
-        Raises GenerationError if the prompt does not fit, or the engine fails.
+        Raises UnanswerableError if the prompt does not fit, GenerationError if the engine fails.
         """
         weighed = tuple(self._tokenizer.encode(word)[0] for word in words)
         generation = self._ask(messages, 1, 0.0, weighed=weighed)
@@ -119,7 +120,7 @@ class VllmGenerator:
     ) -> VllmGeneration:
         ids = self._tokenizer.encode_chat(messages)
         if len(ids) + max_tokens > self.max_model_len:
-            raise GenerationError(
+            raise UnanswerableError(
                 f"The prompt has {len(ids)} tokens and the answer may have {max_tokens}, but "
                 f"{self.name} holds {self.max_model_len}. Ask for less, or raise max_model_len."
             )

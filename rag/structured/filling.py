@@ -10,7 +10,7 @@ from typing import Any
 
 from rag.answer_run import AnswerRun
 from rag.conversation import put_question
-from rag.errors import GenerationError
+from rag.errors import GenerationError, UnanswerableError
 from rag.generate import Generator
 from rag.known_sentences import KnownSentences
 from rag.packer import Packed
@@ -73,7 +73,7 @@ class Filler:
                 written, is_cut = self._write(run, again, generator, schema)
                 found, fault = _read(written, schema)
         if fault and is_cut:
-            raise GenerationError(
+            raise UnanswerableError(
                 f"The JSON was not finished within {self._max_answer_tokens} tokens. Set "
                 "max_answer_tokens higher, or ask for less at once."
             )
@@ -134,9 +134,9 @@ class Filler:
 
 
 def needs_generator(generator: Generator | None) -> Generator:
-    """The generator. Raises GenerationError if there is none: quoting makes no JSON."""
+    """The generator. Raises UnanswerableError if there is none: quoting makes no JSON."""
     if generator is None:
-        raise GenerationError(
+        raise UnanswerableError(
             "Only a language model can fill in JSON by a schema, and there is none. Set generator "
             "to a model or a server, or ask without a schema."
         )
