@@ -166,6 +166,8 @@ def test_a_document_that_gives_orders_is_named_once_on_the_page(question: str) -
     assert notes_markdown(answer) == "\n\n*2 turns left out*"
     elsewhere = replace(answer, passages=())  # then no source tells it
     assert notes_markdown(elsewhere).count("*") == 4
+    cut = notes_markdown(replace(answer, is_cut=True))
+    assert "max answer tokens" in cut and cut.endswith("\n\n*2 turns left out*")
 
 
 def test_cited_sources_lead_to_the_quote() -> None:
