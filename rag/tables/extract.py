@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePath
 
-from rag.tables.cells import fold, make_column
-from rag.tables.records import read_records
+from rag.tables.cells import make_column
+from rag.tables.records import read_records, unique_names
 from rag.tables.table import Row, Table
 from rag.types import StoredChunk
 
@@ -81,16 +81,8 @@ def is_total(cells: Sequence[str]) -> bool:
 
 def _column_names(titles: Sequence[str], width: int) -> list[str]:
     """A name for each column, none twice."""
-    names: list[str] = []
-    for index in range(width):
-        name = (titles[index] if index < len(titles) else "") or f"column {index + 1}"
-        taken = set(map(fold, names))
-        number = 2
-        unique = name
-        while fold(unique) in taken:
-            unique, number = f"{name} ({number})", number + 1
-        names.append(unique)
-    return names
+    padded = [*titles, *[""] * (width - len(titles))]
+    return unique_names([name or f"column {n}" for n, name in enumerate(padded, start=1)])
 
 
 def _read_block(text: str, found: re.Match[str], chunks: Sequence[StoredChunk]) -> _Block:

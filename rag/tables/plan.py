@@ -147,6 +147,8 @@ def check_plan(plan: Plan, table: Table) -> Plan:
             raise PlanError("difference needs two values of one column in where.")
     if plan.operation == "share" and not plan.where and not plan.group_by:
         raise PlanError("share needs a where for the part, or a group_by.")
+    if plan.operation == "share" and len(plan.where) > 1 and not plan.group_by:
+        raise PlanError("share takes one where: of two, one may limit the whole too.")
     return plan
 
 
