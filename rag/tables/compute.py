@@ -186,7 +186,7 @@ def trend_column(plan: Plan, table: Table) -> str:
 def shown_columns(plan: Plan, table: Table) -> list[str]:
     """The columns of a row that an answer names: what tells it apart, and what was asked."""
     asked = [plan.column, *(f.column for f in plan.where if f.sign != "=" or len(f.values) > 1)]
-    asked += [one.other for one in plan.where if one.other]
+    asked += [one.other for one in plan.where if one.other] + [plan.named] * bool(plan.named)
     return list(dict.fromkeys([*label_columns(table), *asked]))
 
 

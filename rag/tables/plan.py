@@ -44,7 +44,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`column` is what is computed or shown, `group_by` "" for no groups, `order` "" for as it
-    comes, `limit` 0 for all."""
+    comes, `limit` 0 for all, `named` a column that the answer names its rows by, beside others."""
 
     operation: str
     column: str
@@ -52,6 +52,7 @@ class Plan:
     group_by: str = ""
     order: str = ""
     limit: int = 0
+    named: str = ""
 
 
 def plan_schema(table: Table) -> dict[str, Any]:
