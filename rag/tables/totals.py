@@ -89,14 +89,12 @@ def _makes(cells: Cells, rows: Sequence[Cells], is_mean: bool) -> bool:
         if figure is None or len(numbers) < 2 or not any(numbers):
             continue
         made = sum(numbers, Decimal(0)) / (len(numbers) if is_mean else 1)
-        if abs(made - figure[0]) <= Decimal(5).scaleb(_exponent(figure[0]) - 1) * is_mean:
+        places = int(figure[0].as_tuple().exponent)
+        rounding = Decimal(5).scaleb(places - 1) if is_mean and places < 0 else Decimal(0)
+        if abs(made - figure[0]) <= rounding:
             return True
     return False
 
 
 def _numbers(cells: Iterable[str]) -> Iterable[Decimal]:
     return (found[0] for cell in cells if (found := parse_number(cell)))
-
-
-def _exponent(number: Decimal) -> int:
-    return int(number.as_tuple().exponent)
