@@ -39,3 +39,9 @@ def test_another_column_is_not_read_for_what_is_asked(
     question = "What is the profit of the Nordics in Q4?"
     answer = ask(tmp_path_factory, question, ("sales.csv", SALES))
     assert answer.computation is None
+
+
+def test_an_empty_cell_is_no_highest_one(tmp_path_factory: pytest.TempPathFactory) -> None:
+    text = "Region,Quarter,Revenue\nEast,Q1,\nWest,Q1,5\nWest,Q2,7\n"
+    answer = ask(tmp_path_factory, "What is the highest revenue in the East?", ("s.csv", text))
+    assert answer.computation is None and "could not be computed" in answer.text

@@ -78,3 +78,61 @@ def test_a_decimal_comma_is_seen_by_the_column() -> None:
 )  # fmt: skip
 def test_units_in_headers(name: str, unit: str) -> None:
     assert header_unit(name) == unit
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind"),
+    [
+        ("Energy (kWh)", ["1520.5", "1480.2", "1602.7"], "number"),
+        ("Energy", ["1520.5", "1999.10", "2010.12"], "number"),
+        ("Price (EUR)", ["2001.10", "1999.12"], "number"),
+        ("月份", ["2026.01", "2026.02", "2026.10"], "date"),
+        ("月份", ["2026.01", "2026.02", "2026.10", "2026.11", "2026-12", "待定"], "date"),
+        ("Time (month)", ["2026.01", "2026.02"], "date"),
+        ("Day", ["2026.1.5", "2026.1.6"], "date"),
+    ],
+)
+def test_a_number_is_no_month(name: str, cells: list[str], kind: str) -> None:
+    assert make_column(name, cells).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "values", "unit"),
+    [
+        ("Users", ["1.5k", "800", "2.2k"], [1500, 800, 2200], ""),
+        ("Raised", ["1.2M", "800000", "$3M"], [1200000, 800000, 3000000], "$"),
+        ("Raised", ["3 million EUR", "1.5 bn EUR", "0"], [3000000, 1500000000, 0], "EUR"),
+        ("Umsatz", ["1,2 Mio. €", "800 k€"], [1200000, 800000], "€"),
+        ("金额", ["3.5万元", "8000", "12万元"], [35000, 8000, 120000], "元"),
+        ("金额（元）", ["3.5万", "8", "12万"], [35000, 8, 120000], "元"),
+        ("销售额（万元）", ["12", "3.5万元", "8"], [120000, 35000, 80000], "元"),
+        ("重量", ["3千克", "500克"], [3000, 500], "克"),
+        ("Width", ["3 m", "4 m"], [3, 4], "m"),
+        ("Anteil (%)", ["12%", "8"], [12, 8], "%"),
+        ("Share", ["12%", "0"], [12, 0], "%"),
+        ("Menge", ["1.200", "950", "12.500"], [1200, 950, 12500], ""),
+        ("Menge", ["1.234.567", "12.500"], [1234567, 12500], ""),
+        ("Weight (kg)", ["1.250", "0.750", "120"], ["1.25", "0.75", 120], "kg"),
+        ("Weight", ["1.250", "3.125"], ["1.25", "3.125"], ""),
+    ],
+)
+def test_magnitudes_are_brought_together(
+    name: str, cells: list[str], values: list[int | str], unit: str
+) -> None:
+    column = make_column(name, cells)
+    assert column.values == tuple(Decimal(value) for value in values) and column.unit == unit
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["12万元", "8", "3.5万元"],  # 8 or 80,000
+        ["300 K", "310"],  # kelvins
+        ["1.2m", "800000", "3m"],  # millions or metres
+        ["0.5", "50%"],
+        ["3 EUR", "4 USD"],
+        ["3k EUR", "4k USD"],
+    ],
+)
+def test_what_may_be_of_other_magnitude_is_not_added(cells: list[str]) -> None:
+    assert make_column("x", cells).kind == "text"

@@ -7,12 +7,15 @@ import pytest
 from fakes import ScriptedGenerator, WordEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_tables_select import table_of
 
 from ingest.sync import sync
 from rag.indexes import Indexes
 from rag.pipeline import Footnote
+from rag.tables.compute import compute
 from rag.tables.extract import make_table
-from rag.tables.select import TableQueries
+from rag.tables.plan import Filter, Plan
+from rag.tables.select import QueryError, TableQueries
 from rag.tables.table import Row
 from rag.tables.when import asks_to_compute
 from rag.types import Answer
@@ -115,3 +118,56 @@ def test_an_ordinary_question_is_left_to_the_model(
 ) -> None:
     answer = ask(tmp_path_factory, "Who supplies glass?", ("suppliers.csv", SUPPLIERS))
     assert answer.computation is None
+
+
+DAILY = table_of(
+    "Day|Region|Units", "2026-01-05|East|3", "2026-01-20|West|4", "2026-02-03|East|6",
+    "2026-02-11|West|", "2027-01-02|East|9",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "sides", "rows"),
+    [
+        ("Day", ("2026-01", "2026-02"), [("2026-01", 7), ("2026-02", 6)]),
+        ("Day", ("2026", "2027"), [("2026", 13), ("2027", 9)]),
+        ("Day", ("2026-01-05", "2026-02-03"), [("2026-01-05", 3), ("2026-02-03", 6)]),
+        ("Region", ("East", "West"), [("East", 18), ("West", 4)]),
+    ],
+)
+def test_a_difference_is_between_the_sides_that_are_named(
+    column: str, sides: tuple[str, str], rows: list[tuple[str, int]]
+) -> None:
+    computed = compute(Plan("difference", "Units", (Filter(column, "=", sides),)), DAILY)
+    assert list(computed.result.rows) == [(name, Decimal(number)) for name, number in rows]
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ("2026-01", "2026-03"),  # no row in March
+        ("2026-01-05", "2026-02-11"),  # an empty cell
+        ("2026-01", "2027"),
+    ],
+)
+def test_a_difference_with_an_empty_side_is_not_computed(sides: tuple[str, str]) -> None:
+    with pytest.raises(QueryError):
+        compute(Plan("difference", "Units", (Filter("Day", "=", sides),)), DAILY)
+
+
+def test_an_extreme_of_empty_cells_is_not_computed() -> None:
+    where = (Filter("Day", "=", ("2026-02-11",)),)
+    with pytest.raises(QueryError, match="Units"):
+        compute(Plan("max", "Units", where), DAILY)
+
+
+def test_shares_by_group_are_of_what_is_limited() -> None:
+    january = (Filter("Day", "=", ("2026-01",)),)
+    computed = compute(Plan("share", "Units", january, "Region"), DAILY)
+    assert computed.result.rows == (
+        ("East", Decimal(3), Decimal(7)), ("West", Decimal(4), Decimal(7))
+    )  # fmt: skip
+    east = (Filter("Region", "=", ("East",)),)
+    assert compute(Plan("share", "Units", east, "Region"), DAILY).result.rows == (
+        ("East", Decimal(18), Decimal(22)),
+    )

@@ -11,7 +11,9 @@ from ingest.readers import read_document
 from ingest.readers.builder import ROWS_PER_BLOCK as BUILT_ROWS
 from ingest.readers.builder import DocumentBuilder, table_line
 from rag.tables import extract
+from rag.tables.compute import compute
 from rag.tables.extract import extract_tables, split_cells
+from rag.tables.plan import Plan
 from rag.tables.table import Table
 from rag.types import Document, StoredChunk
 
@@ -146,3 +148,10 @@ def test_a_value_of_many_lines_stays_with_its_record() -> None:
     text = "a: 1\nb: first\nsecond line\n\nthird: no key of a record\n\na: 2\nb: x"
     (table,) = extract_tables(text, "r", "/r.jsonl")
     assert table.column("a").values == (Decimal(1), Decimal(2))
+
+
+def test_keys_that_differ_in_case_alone_are_two_columns() -> None:
+    text = "ID: 1\nid: a\nn: 3\n\nID: 2\nid: b\nn: 4"
+    (table,) = extract_tables(text, "r", "/r.json")
+    assert [column.name for column in table.columns] == ["ID", "id (2)", "n"]
+    assert compute(Plan("sum", "n"), table).result.rows == ((Decimal(7),),)

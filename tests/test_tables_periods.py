@@ -71,3 +71,44 @@ def test_dates_take_the_only_year_there_is() -> None:
 def test_the_same_time_where_one_leaves_the_year_open() -> None:
     (quarter,), (value,), (other,) = map(find_periods, ("2025 q4", "第四季度", "2024 q4"))
     assert quarter.means(value) and value.means(other) and not quarter.means(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "year", "months"),
+    [
+        ("2月到11月的销售额", 0, range(2, 12)), ("cost january to march", 0, range(1, 4)),
+        ("march to may 2025", 2025, range(3, 6)), ("jan-mar 2025", 2025, range(1, 4)),
+        ("q1-q3", 0, range(1, 10)), ("1-3月", 0, range(1, 4)), ("2026年1至3月", 2026, range(1, 4)),
+        ("前三季度", 0, range(1, 10)), ("2026-01 to 2026-03", 2026, range(1, 4)),
+        ("between january and march", 0, range(1, 4)),
+        ("the first to third quarter", 0, range(1, 10)),
+    ],
+)  # fmt: skip
+def test_a_range_is_all_that_it_spans(text: str, year: int, months: range) -> None:
+    (found,) = find_periods(text)
+    assert (found.year, found.months, found.is_range) == (year, tuple(months), True)
+
+
+def test_a_range_of_years_has_those_between() -> None:
+    for text in ("2023年至2025年", "2023-2025", "from 2023 to 2025"):
+        (found,) = find_periods(text)
+        assert found.dates([]) == ("2023", "2024", "2025")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025年11月到2026年2月", "november to february", "2025-01-05 to 2025-02-10", "may to january"],
+)
+def test_ends_between_which_it_is_not_plain_what_lies_are_told(text: str) -> None:
+    assert [one.is_end for one in find_periods(text)] == [True, True]
+
+
+@pytest.mark.parametrize("text", ["january and march", "1月和3月", "q1, q3"])
+def test_two_times_are_no_range(text: str) -> None:
+    assert [one.is_range or one.is_end for one in find_periods(text)] == [False, False]
+
+
+@pytest.mark.parametrize("text", ["2025-q3", "2025-03-07", "5月1日"])
+def test_a_hyphen_within_a_time_makes_no_range(text: str) -> None:
+    (found,) = find_periods(text)
+    assert not found.is_range

@@ -87,7 +87,10 @@ def test_a_difference_has_two_ends_and_a_share_a_part() -> None:
     pair = Filter("City", "=", ("Bonn", "Ulm"))
     plan = Plan("difference", "Price", (Filter("Day", "=", ("2026",)), pair))
     assert difference_filter(check_plan(plan, TABLE)) == pair
-    for bad in (Plan("difference", "Price"), Plan("share", "Price")):
+    bonn, heavy = Filter("City", "=", ("Bonn",)), Filter("Weight", ">", (Decimal(3),))
+    assert check_plan(Plan("share", "Price", (bonn,)), TABLE)
+    both = Plan("share", "Price", (bonn, heavy))  # of all, or of the heavy ones?
+    for bad in (Plan("difference", "Price"), Plan("share", "Price"), both):
         with pytest.raises(PlanError):
             check_plan(bad, TABLE)
 

@@ -14,7 +14,7 @@ _FILLING = re.compile(
     r"请问|请你?|帮我|告诉我|我想知道|根据|上面|以上|这[张个]?|数据|表格?|一张|有|是|为|的|了|在|中|里|和|与|时|到"
     r"|多少|几|什么|哪一?[个家种条台名位些几一门]?|谁|各[个自]?|每[个家种条台名位]|分别|按|所有|全部|一共|总共|总计|合计|共计?"
     r"|总结|总[和额量数]?|平均值?|均值|中位数|最[高低大小多少长短]|趋势|走势|分析|描述|一下|如何|怎么样?|统计|列出|数值"
-    r"|单位|万元|元|占比|比例|百分之|占|[个家种条台次项张份笔名位行分]|物料|物品|吗|呢|记录|行|数"
+    r"|单位|元|占比|比例|百分之|占|[个家种条台次项张份笔名位行分]|物料|物品|吗|呢|记录|行|数"
     r"|\b(?:please|the|a|an|of|in|is|are|was|were|do|does|did|what|which|who|when|how|many|much|there"
     r"|for|with|and|to|by|at|on|from|over|across|each|per|every|all|whole|total|totals|sum|average"
     r"|mean|median|highest|lowest|largest|smallest|most|least|longest|shortest|earliest|latest"

@@ -61,18 +61,20 @@ def answer_by_computing(
         if plan is None:
             return False
         computed = compute(plan, replace(table, name=name))
+        is_told = computed.used or plan.operation in ("count", "list")
+        said = word_answer(computed, run.query.language) if is_told else None
     except (PlanError, QueryError, GenerationError):
         if asks != "surely":
             return False
         yield from _say(run, words["failed"].format(table=name, reason=words["too_hard"]), words)
         return False
-    if not computed.used and plan.operation not in ("count", "list"):
+    if said is None:
         if asks != "surely":
             return False
-        said = conditions(plan.where, table, words)
-        yield from _say(run, words["no_rows"].format(table=name, conditions=said), words)
+        limits = conditions(plan.where, table, words)
+        yield from _say(run, words["no_rows"].format(table=name, conditions=limits), words)
         return False
-    yield from _answer(run, computed, place, found)
+    yield from _answer(run, computed, said, place, found)
     return True
 
 
@@ -115,9 +117,9 @@ def _say(run: AnswerRun, reason: str, words: dict[str, str]) -> Iteration[Answer
 
 
 def _answer(
-    run: AnswerRun, computed: Computed, place: Place | None, found: Found
+    run: AnswerRun, computed: Computed, said: tuple[str, str], place: Place | None, found: Found
 ) -> Iteration[AnswerEvent, None, None]:
-    sentence, body = word_answer(computed, run.query.language)
+    sentence, body = said
     passages, citations = cite_rows(computed, place) if place else ((), ())
     run.passages = passages + _others(run, len(passages)) if place else ()
     run.computation = _computation(computed, place)

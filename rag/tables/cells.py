@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 
+from rag.tables.multiples import CURRENCY, WORDS, common_unit
 from rag.tables.table import Column, Value
 
 READ_SHARE = 0.8  # of a column's filled cells that must be numbers, or dates, for it to be one
-MULTIPLES = {"千": 10**3, "万": 10**4, "百万": 10**6, "亿": 10**8}
 
 _EMPTY = frozenset(
     ["", "-", "--", "—", "–", "/", "n/a", "na", "null", "none", "nan", "无", "暂无", "空"]
@@ -21,15 +21,21 @@ _DIGITS = r"\d{1,3}(?:[,'\u00a0\u202f ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _NUMBER = re.compile(
     rf"(?P<minus>[-\u2212+]?)\s*(?P<before>[{_SIGNS}]|[A-Z]{{3}}(?=[\s\d])|RMB|US\$|人民币)?\s*"
     rf"(?P<minus2>[-\u2212]?)(?P<digits>{_DIGITS})"
-    r"\s*(?P<unit>%|‰|[^\W\d_][^\s\d|,;，；]{0,11}|°[CF]?|[$€£¥])?"
+    rf"\s*(?P<unit>%|‰|(?i:{'|'.join(WORDS)})\.?\s+(?i:{CURRENCY})"
+    r"|[^\W\d_][^\s\d|,;，；]{0,11}|°[CF]?|[$€£¥])?"
 )
 _COMMA_DECIMAL = re.compile(r"(?<![\d,])(\d{1,3}(?:\.\d{3})*|\d+),(\d{1,2})(?!\d)")
 _POINT_DECIMAL = re.compile(r"\d\.\d{1,2}(?!\d)|\d\.\d{4}")
+_GROUPED = re.compile(r"[-\u2212]?[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")  # thousands, or decimals
+_WHOLE = re.compile(r"[-\u2212]?[1-9]\d{2}(?!\d)")  # a number that thousands' points leave alone
 _CODE = re.compile(r"0\d+$")  # leading zeros are kept in no number
 _DATE = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?|\s*月)?"
     r"(?:[T\s]+(\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
+_POINTED = re.compile(r"\d{4}\s*\.\s*\d{1,2}")
+_POINTED_MONTH = re.compile(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])")  # or the number 2001.10
+_TIME_UNIT = re.compile(r"年|月|日期|date|month|year|[ymd]{2,}", re.IGNORECASE)
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _NAMED = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?\s+{_NAMED},?\s+(\d{{4}})")
@@ -65,12 +71,17 @@ def parse_number(cell: str, comma_is_point: bool = False) -> tuple[Decimal, str]
         return None
     number = Decimal(re.sub(r"[,'\s\u00a0\u202f]", "", found["digits"]))
     is_negative ^= "-" in (sign := found["minus"] + found["minus2"]) or "\u2212" in sign
-    return (-number if is_negative else number), found["unit"] or found["before"] or ""
+    before, unit = found["before"] or "", " ".join((found["unit"] or "").split())
+    if before and unit.casefold().rstrip(".") in WORDS:
+        unit += f" {before}"  # $3M
+    return (-number if is_negative else number), unit or before
 
 
 def parse_date(cell: str) -> str | None:
     """A cell's date as ISO text: `2026-03-28`, with the time if there is one, or `2026-03`."""
     text = unicodedata.normalize("NFKC", cell).strip()
+    if _POINTED.fullmatch(text) and not _POINTED_MONTH.fullmatch(text):
+        return None  # 1520.5 is a number
     if found := _DATE.fullmatch(text):
         year, month, day, time = found.groups()
     elif found := _DAY_MONTH.fullmatch(text.casefold()):
@@ -97,25 +108,53 @@ def make_column(name: str, cells: Sequence[str]) -> Column:
     """The column with the kind that its filled cells have."""
     filled = [cell for cell in cells if not is_empty(cell)]
     dates = [None if is_empty(cell) else parse_date(cell) for cell in cells]
-    if _is_enough(num := sum(date is not None for date in dates), len(filled)):
+    if _is_enough(num := _count(dates), len(filled)) and not _are_numbers(name, filled):
         return Column(name, "date", tuple(dates), unread=len(filled) - num)
-    comma = any(map(_COMMA_DECIMAL.search, filled)) and not any(map(_POINT_DECIMAL.search, filled))
+    comma = _reads_comma(filled)
     parsed = [None if is_empty(cell) else parse_number(cell, comma) for cell in cells]
     numbers = [one for one in parsed if one is not None]
+    told = {unit for _, unit in numbers}
+    header = header_unit(name)
     if (
         _is_enough(len(numbers), len(filled))
-        and (scales := _scales(units := {u for _, u in numbers}))
-        and not units <= PERIODS
+        and (scales := common_unit(numbers, header))
+        and not told <= PERIODS
     ):
         unit, scale = scales
         values = [one and one[0] * scale[one[1]] for one in parsed]
         places = [-int(v.as_tuple().exponent) for v in values if v is not None]
         decimals = max(0, *places) if places else 0
         unread = len(filled) - len(numbers)
-        unit = unit or header_unit(name)
-        return Column(name, "number", tuple(values), unit, decimals, unread)
+        return Column(name, "number", tuple(values), unit or header, decimals, unread)
     texts: list[Value] = [cell.strip() or None for cell in cells]
     return Column(name, "text", tuple(texts))
+
+
+def _count(values: Sequence[str | None]) -> int:
+    return sum(value is not None for value in values)
+
+
+def _are_numbers(name: str, filled: Sequence[str]) -> bool:
+    """Whether months with a point are none: one is a number for sure, or the head has a unit."""
+    if not any(_POINTED_MONTH.fullmatch(cell.strip()) for cell in filled):
+        return False
+    others = [cell for cell in filled if not parse_date(cell)]
+    unit = header_unit(name)
+    return any(map(parse_number, others)) or bool(unit and not _TIME_UNIT.search(unit))
+
+
+def _reads_comma(filled: Sequence[str]) -> bool:
+    """Whether the column's decimals have a comma, or its thousands points."""
+    if any("," in cell for cell in filled):
+        return any(map(_COMMA_DECIMAL.search, filled)) and not any(
+            map(_POINT_DECIMAL.search, filled)
+        )
+    pointed = [cell for cell in filled if re.search(r"\d\.\d", cell)]
+    grouped = [cell for cell in pointed if _GROUPED.match(cell.strip(" $€£¥"))]
+    if not pointed or len(grouped) < len(pointed):
+        return False
+    others = (cell.strip(" $€£¥") for cell in filled if cell not in grouped)
+    return any(map(_WHOLE.match, others)) or any(cell.count(".") > 1 for cell in grouped)
 
 
 def header_unit(name: str) -> str:
@@ -126,17 +165,3 @@ def header_unit(name: str) -> str:
 
 def _is_enough(num: int, of: int) -> bool:
     return bool(num) and num >= READ_SHARE * of
-
-
-def _scales(units: set[str]) -> tuple[str, dict[str, int]] | None:
-    """The common unit and what each unit's numbers are multiplied with; None if they differ."""
-    if len(units) == 1 or len(units - {""}) == 1:
-        (unit,) = units if len(units) == 1 else units - {""}
-        if len(units) == 1 or unit not in MULTIPLES:
-            return unit, dict.fromkeys(units, 1)
-    scale, rests = {}, set()
-    for unit in units:
-        multiple = next((m for m in MULTIPLES if unit.startswith(m)), "")
-        scale[unit] = MULTIPLES.get(multiple, 1)
-        rests.add(unit.removeprefix(multiple))
-    return (rests.pop(), scale) if len(rests) == 1 else None

@@ -32,13 +32,24 @@ class Computed:
 
 
 def compute(plan: Plan, table: Table) -> Computed:
-    """Raises QueryError if the plan's SQL fails."""
+    """Raises QueryError if the plan's SQL fails, or a side of a difference, or an extreme, is
+    empty."""
     with TableQueries(table) as queries:
         sql = build_sql(plan, table, queries.name)
         result = queries.select(sql)
         used = _rows(queries, plan, table, where_clause(plan.where, table))
+        if used:
+            _check_filled(plan, result)
         shown = _shown(queries, plan, table, result) if used else ()
     return Computed(table, plan, sql, result, used, shown or used)
+
+
+def _check_filled(plan: Plan, result: Result) -> None:
+    if plan.operation in ("min", "max") and not result.rows:
+        raise QueryError(f"No row that is asked about has a {plan.column!r}.")
+    filled = [row for row in result.rows if row[-1] is not None]
+    if plan.operation == "difference" and not len(filled) == len(result.rows) == 2:
+        raise QueryError(f"Not both sides of the difference have a {plan.column!r}.")
 
 
 def build_sql(plan: Plan, table: Table, name: str) -> str:
@@ -63,12 +74,21 @@ def build_sql(plan: Plan, table: Table, name: str) -> str:
         case "difference":
             pair = difference_filter(plan)
             assert pair is not None, "read_plan sees to it"
-            return _grouped(
-                replace(plan, group_by=pair.column), table, source + where, _total(plan, table)
-            )
+            halves = replace(plan, group_by=_compared_group(pair, table))
+            return _grouped(halves, table, source + where, _total(plan, table))
         case "trend":
             return _trend(plan, table, source, where)
     raise QueryError(f"There is nothing to compute for {plan.operation!r}.")
+
+
+def _compared_group(pair: Filter, table: Table) -> str:
+    """What the two sides of a difference are groups of: dates by the months or years compared."""
+    lengths = {len(str(value)) for value in pair.values}
+    if table.column(pair.column).kind != "date" or lengths == {10}:
+        return pair.column
+    if lengths not in ({4}, {7}):
+        raise QueryError("A difference is taken between two days, two months or two years.")
+    return pair.column + (MONTH if lengths == {7} else YEAR)
 
 
 def where_clause(filters: tuple[Filter, ...], table: Table) -> str:
@@ -137,7 +157,8 @@ def _list(plan: Plan, table: Table, source: str) -> str:
 
 def _share(plan: Plan, table: Table, source: str, where: str) -> str:
     total = _total(plan, table)
-    whole = f"(SELECT {total} {source})"
+    around = tuple(one for one in plan.where if one.column != plan.group_by)
+    whole = f"(SELECT {total} {source}{where_clause(around, table) if plan.group_by else ''})"
     if plan.group_by:
         return _grouped(plan, table, source + where, f"{total}, {whole}")
     return f"SELECT {total}, {whole} {source}{where}"
@@ -165,7 +186,7 @@ def trend_column(plan: Plan, table: Table) -> str:
 def shown_columns(plan: Plan, table: Table) -> list[str]:
     """The columns of a row that an answer names: what tells it apart, and what was asked."""
     asked = [plan.column, *(f.column for f in plan.where if f.sign != "=" or len(f.values) > 1)]
-    asked += [one.other for one in plan.where if one.other]
+    asked += [one.other for one in plan.where if one.other] + [plan.named] * bool(plan.named)
     return list(dict.fromkeys([*label_columns(table), *asked]))
 
 

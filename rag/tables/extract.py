@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePath
 
-from rag.tables.cells import fold, make_column
-from rag.tables.records import read_records
+from rag.tables.cells import make_column
+from rag.tables.records import read_records, unique_names
 from rag.tables.table import Row, Table
+from rag.tables.totals import data_rows
 from rag.types import StoredChunk
 
 ROWS_PER_BLOCK = 100  # a long table is stored in blocks of so many lines, the header in the first
@@ -19,9 +20,6 @@ RECORD_SUFFIXES = frozenset([".json", ".jsonl", ".ndjson", ".xml"])
 
 _TABLE = re.compile(r"^\| .*? \|[ \t]*$(?:\n\| .*? \|[ \t]*$)*", re.MULTILINE)
 _RULE = re.compile(r"[\s|:-]*-[\s|:-]*")  # the line under a Markdown header
-_TOTAL = re.compile(
-    r"(?:grand\s*)?(?:sub)?totals?|sum|合计|总计|小计|总和|合計|總計|小計|总额", re.IGNORECASE
-)
 _PLACE = re.compile(r"rows (\d+)-(\d+)")
 
 
@@ -55,7 +53,8 @@ def extract_tables(
 def make_table(name: str, rows: Sequence[Row], header: str) -> Table | None:
     """The table whose first row names its columns; None if there is no other row."""
     titles, body = rows[0].cells, rows[1:]
-    kept = [row for row in body if not is_total(row.cells)]
+    is_data = data_rows([row.cells for row in body])
+    kept = [row for row, is_kept in zip(body, is_data, strict=True) if is_kept]
     if not kept:
         return None
     width = max(len(titles), max(len(row.cells) for row in kept))
@@ -73,24 +72,10 @@ def split_cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.strip()[2:-2].split(" | "))
 
 
-def is_total(cells: Sequence[str]) -> bool:
-    """Whether a row adds up the others: its first filled cell says so."""
-    first = next((cell for cell in cells if cell), "")
-    return bool(_TOTAL.fullmatch(first.strip(" *:：")))
-
-
 def _column_names(titles: Sequence[str], width: int) -> list[str]:
     """A name for each column, none twice."""
-    names: list[str] = []
-    for index in range(width):
-        name = (titles[index] if index < len(titles) else "") or f"column {index + 1}"
-        taken = set(map(fold, names))
-        number = 2
-        unique = name
-        while fold(unique) in taken:
-            unique, number = f"{name} ({number})", number + 1
-        names.append(unique)
-    return names
+    padded = [*titles, *[""] * (width - len(titles))]
+    return unique_names([name or f"column {n}" for n, name in enumerate(padded, start=1)])
 
 
 def _read_block(text: str, found: re.Match[str], chunks: Sequence[StoredChunk]) -> _Block:

@@ -11,21 +11,25 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rag.numbers import numbers_in
-from rag.tables.measures import counted_quantity
+from rag.tables.amounts import Amount, amounts_in, in_unit_of, with_digits
+from rag.tables.limits import comparisons, joined_values, values_of
+from rag.tables.measures import counted_column, counted_quantity
 from rag.tables.mentions import Mention, blanked, find_mentions, normalized
 from rag.tables.operators import (
     asks_count,
     asks_each,
     asks_list,
+    asks_most_sold,
     asks_sum,
     excludes,
     extreme_order,
     named_operation,
+    tells_of_sales,
 )
 from rag.tables.periods import Period, find_periods
-from rag.tables.plan import OF_NUMBERS, Filter, Plan, difference_filter
+from rag.tables.plan import OF_NUMBERS, Filter, Plan, PlanError, difference_filter
 from rag.tables.scope import scope_years
-from rag.tables.table import Table
+from rag.tables.table import Column, Table
 
 MANY_VALUES = 3  # that a filter names and the question does not: no limit at all
 
@@ -34,7 +38,7 @@ def ground_plan(plan: Plan, question: str, table: Table, title: str = "") -> Pla
     """The plan with filters that the question bears out, and the operation that its words name.
 
     A year in the table's or document's title is what all of it is about, so limits nothing: sales
-    of 2025 may be booked in January 2026.
+    of 2025 may be booked in January 2026. Raises PlanError where a comparison would be lost.
     """
     asked = normalized(question)
     mentions = find_mentions(asked, table)
@@ -42,11 +46,18 @@ def ground_plan(plan: Plan, question: str, table: Table, title: str = "") -> Pla
     periods = find_periods(asked)
     scope = scope_years(table, title)
     spelled = _spelled(mentions, asked)
+    for period in [] if excludes(asked) else periods:
+        mentions, spanned = _spell_range(period, spelled, mentions, table, title)
+        plan = replace(plan, where=tuple(f for f in plan.where if f.column not in spanned))
+    if joined_values(asked, mentions):
+        raise PlanError("The question names a range of values by its ends.")
     named = {mention.column for mention in mentions if not mention.value}
     compared = [_compared(f, numbers, named) for f in plan.where]
+    amounts = list(amounts_in(asked))
     filters = [
-        one for f in compared if (one := _ground_filter(f, table, numbers, periods, spelled))
+        one for f in compared if (one := _ground_filter(f, table, amounts, periods, spelled))
     ]
+    _check_comparisons(compared, filters, asked, table)
     filters = [one for one in filters if not _is_scope(one, table, scope)]
     filters += _forgotten(filters, plan, spelled)
     plan = replace(plan, where=tuple(filters))
@@ -65,6 +76,26 @@ def _spelled(mentions: list[Mention], asked: str) -> dict[str, list[str]]:
     return found
 
 
+def _spell_range(
+    period: Period, spelled: dict[str, list[str]], mentions: list[Mention], table: Table, title: str
+) -> tuple[list[Mention], set[str]]:
+    """Put all that a range spans for its two ends: the other mentions, and the range's columns."""
+    if not (period.is_range or period.is_end):
+        return mentions, set()
+    ends = [m for m in mentions if m.value and m.overlaps([(period.start, period.end)])]
+    spanned = {
+        column.name: list(values)
+        for column in table.columns
+        if period.is_range
+        and column.kind == "text"
+        and (values := values_of(period, column, table, title))
+    }
+    if lost := {mention.column for mention in ends} - set(spanned):
+        raise PlanError(f"What lies between the two ends in {lost.pop()!r} is not plain.")
+    spelled |= spanned
+    return [mention for mention in mentions if mention not in ends], set(spanned)
+
+
 def _compared(one: Filter, numbers: set[str], named: set[str]) -> Filter:
     """A number of the question is meant rather than another column that it does not name."""
     if one.other and one.other not in named and len(numbers) == 1:
@@ -75,7 +106,7 @@ def _compared(one: Filter, numbers: set[str], named: set[str]) -> Filter:
 def _ground_filter(
     one: Filter,
     table: Table,
-    numbers: set[str],
+    amounts: list[Amount],
     periods: list[Period],
     spelled: dict[str, list[str]],
 ) -> Filter | None:
@@ -83,8 +114,11 @@ def _ground_filter(
     if one.other:
         return one
     if kind == "number":
-        kept = [v for v in one.values if isinstance(v, Decimal) and _plain(abs(v)) in numbers]
-        return replace(one, values=tuple(kept)) if kept else None
+        kept = [v for v in one.values if isinstance(v, Decimal)]
+        stated = [
+            s for v in kept if (s := _stated(v, amounts, table.column(one.column))) is not None
+        ]
+        return replace(one, values=tuple(stated)) if stated else None
     if kind == "date":
         years = {str(value)[:4] for value in table.column(one.column).distinct}
         dates = [d for v in one.values for d in ground_date(str(v), periods, years, one.sign)]
@@ -96,6 +130,30 @@ def _ground_filter(
     if one.sign == "=" and len(one.values) >= MANY_VALUES and not _is_search(one):
         return None
     return one
+
+
+def _stated(value: Decimal, amounts: list[Amount], column: Column) -> Decimal | None:
+    """A filter's number as the question states it, in the column's unit; None where it does not.
+
+    A model writes 1.5 for "1.5 million", and 200,000 for a column of 万元.
+    """
+    fitting = {a: fit[0] for a in amounts if (fit := in_unit_of(column, a))}
+    if abs(value) in [abs(number) for number in fitting.values()]:
+        return value
+    written = {number for a, number in fitting.items() if abs(value) == abs(a.number)}
+    return written.pop() if len(written) == 1 else None
+
+
+def _check_comparisons(before: list[Filter], after: list[Filter], asked: str, table: Table) -> None:
+    """Raises PlanError where a filter on numbers went though the question compares with one."""
+    kept = [one.column for one in after if table.column(one.column).kind == "number"]
+    lost = [
+        one.column
+        for one in before
+        if table.column(one.column).kind == "number" and one.column not in kept
+    ]
+    if lost and len(kept) < sum(bool(o["number"]) for o, _ in comparisons(with_digits(asked))):
+        raise PlanError(f"The question compares {lost[0]!r} with another number, or another unit.")
 
 
 def _is_scope(one: Filter, table: Table, scope: set[str]) -> bool:
@@ -118,6 +176,8 @@ def ground_date(
     A number is no month because it is twelve or less: "four quarters" is not April.
     """
     for period in periods:
+        if period.is_end and sign == "=":
+            raise PlanError("A range of times needs >= and <=.")
         named = period.dates(years)
         if any(date.startswith(part) or part.startswith(date) for part in named):
             if sign == "=":
@@ -163,13 +223,19 @@ def _right_operation(
     is_number = table.column(plan.column).kind == "number"
     named = named_operation(asked)
     order = extreme_order(blanked(asked, [mention.span for mention in mentions]))
-    if plan.operation in ("min", "max") and asks_sum(asked) and is_number:
+    is_total = asks_sum(asked) or asks_most_sold(asked)
+    if plan.operation in ("min", "max") and is_total and is_number:
         group = plan.group_by or _named_group(plan, mentions, table)
         if group and order:
             plan = replace(plan, operation="sum", group_by=group, order=order, limit=1)
     quantity = counted_quantity(asked, mentions, table)
     if plan.operation == "count" and asks_sum(asked) and quantity:
         return replace(plan, operation="sum", column=quantity)
+    counted = (
+        "" if asks_each(asked) or tells_of_sales(asked) else counted_column(asked, mentions, table)
+    )
+    if plan.operation == "count" and counted and not plan.group_by:
+        return replace(plan, operation="count distinct", column=counted, order="", limit=0)
     if named in ("average", "median", "trend") and is_number and plan.operation != named:
         plan = replace(plan, operation=named)
     elif named == "share" and (plan.where or plan.group_by):
@@ -180,10 +246,12 @@ def _right_operation(
         plan = replace(plan, operation="list", group_by="")
     elif not named and asks_sum(asked) and is_number and plan.operation == "list" and not order:
         plan = replace(plan, operation="sum")
-    return _right_order(plan, asked, numbers, order)
+    return _right_order(plan, asked, numbers, order, mentions, table)
 
 
-def _right_order(plan: Plan, asked: str, numbers: set[str], order: str) -> Plan:
+def _right_order(
+    plan: Plan, asked: str, numbers: set[str], order: str, mentions: list[Mention], table: Table
+) -> Plan:
     """Order and limit only where the question asks for the first of something."""
     if plan.operation in ("min", "max") and plan.limit > 1 and not plan.group_by:
         order = "desc" if plan.operation == "max" else "asc"
@@ -199,6 +267,8 @@ def _right_order(plan: Plan, asked: str, numbers: set[str], order: str) -> Plan:
         plan = replace(plan, group_by="")
     if plan.operation in ("min", "max") and not asks_each(asked):
         plan = replace(plan, group_by="", order="", limit=0)
+    if plan.operation in ("min", "max") and not plan.group_by:
+        plan = replace(plan, named=_named_group(plan, mentions, table))
     return plan
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import pairwise
 
-from rag.tables.cells import parse_number
+from rag.quantities import quantities_in
+from rag.tables.amounts import AMOUNT, in_unit_of, owns, read_amount
 from rag.tables.mentions import Mention, find_mentions, normalized
 from rag.tables.periods import Period, find_periods
 from rag.tables.plan import Filter, merged_filters
@@ -23,8 +24,8 @@ _SIGNS = (
     ),
     ("<", r"低于|小于|少于|不足|不到|(?:less|fewer|lower|shorter|smaller) than|below|under|<"),
 )
-_NUMBER = r"[-]?\d[\d,]*(?:\.\d+)?"
-_UNIT = r"(?:\s*(?P<unit>%|[a-z]{1,8}\b|[\u4e00-\u9fff]{1,2}))?"
+_YEAR = re.compile(r"over\s*(?:19|20)\d\d")  # "total amount over 2024" compares nothing
+_UP_TO = re.compile(r"\s*(?:到|至|~|～|–|—|-|\bto\b|\bthrough\b)\s*")
 _HOW_MANY = re.compile(r"(\d+|[a-z]+|[一二两三四五六七八九十]+)\s*[个家种条台次项张份笔名位]?\s*$")
 _ENGLISH = "two three four five six seven eight nine ten eleven twelve"
 _COUNTS = {word: number for number, word in enumerate(_ENGLISH.split(), 2)} | {"两": 2, "十二": 12}
@@ -47,18 +48,22 @@ class Limits:
 
 def read_limits(asked: str, table: Table, title: str = "") -> Limits | None:
     """The limits of a normalized question; None where it is not plain which columns they are of."""
-    mentions = find_mentions(asked, table)
+    periods = find_periods(asked)
+    ranges = [(one.start, one.end) for one in periods if one.is_range]
+    mentions = [m for m in find_mentions(asked, table) if not (m.value and m.overlaps(ranges))]
+    if any(period.is_end for period in periods) or joined_values(asked, mentions):
+        return None
     taken = [mention.span for mention in mentions if mention.value]
     filters: list[Filter] = []
     spans: list[tuple[int, int]] = []
-    for found, sign in _comparisons(asked):
+    for found, sign in comparisons(asked):
         one = _compared(found, sign, mentions, table)
         if one is None:
             return None
         filters.append(one[0])
         spans.append((found.start(), one[1]))
     mentions = [m for m in mentions if m.value or not m.overlaps(spans)]
-    for period in find_periods(asked):
+    for period in periods:
         if Mention(period.start, period.end, "").overlaps([*spans, *taken]):
             continue
         limit = _when(period, table, title, mentions)
@@ -75,13 +80,28 @@ def read_limits(asked: str, table: Table, title: str = "") -> Limits | None:
     return Limits(mentions, spans, merged_filters(filters), set(whole))
 
 
-def _comparisons(asked: str) -> list[tuple[re.Match[str], str]]:
+def comparisons(asked: str) -> list[tuple[re.Match[str], str]]:
+    """Where a question compares, with the sign; most often with an amount."""
     found: list[tuple[re.Match[str], str]] = []
     for sign, words in _SIGNS:
-        for match in re.finditer(rf"(?:{words})\s*(?:(?P<number>{_NUMBER}){_UNIT})?", asked):
+        for match in re.finditer(rf"(?:{words})\s*(?:{AMOUNT})?", asked):
+            if _is_year(match):
+                continue
             if not any(o.start() < match.end() and match.start() < o.end() for o, _ in found):
                 found.append((match, sign))
     return [(match, sign) for match, sign in found if match["number"] or _is_chinese(match[0])]
+
+
+def _is_year(match: re.Match[str]) -> bool:
+    """Whether "over 2024" is about a year: no known unit follows."""
+    if not match["number"] or not _YEAR.fullmatch(match[0][: _end(match) - match.start()]):
+        return False
+    return not quantities_in(f"{match['number']} {match['unit'] or ''}")[0].kind
+
+
+def _end(match: re.Match[str]) -> int:
+    """Where the number ends, with its multiple and without its unit."""
+    return match.end("scale") if match["scale"] else match.end("number")
 
 
 def _is_chinese(words: str) -> bool:
@@ -102,21 +122,20 @@ def _compared(
         if not before or after is None or before[-1].column == after.column:
             return None
         return Filter(before[-1].column, sign, other=after.column), after.end
-    value, end = parse_number(found["number"]), found.end()
+    amount = read_amount(found)
+    if amount is None:
+        return None
+    fitting = {c.name: fit for c in numbers if (fit := in_unit_of(c, amount))}
+    by_unit = [name for name, (_, unit) in fitting.items() if owns(table.column(name), unit)]
     name = before[-1].column if before else ""
-    by_unit = [column.name for column in numbers if _has_unit(column, found["unit"] or "")]
     if not name and len(by_unit) == 1:
         name = by_unit[0]
-    elif found["unit"] and not by_unit:
-        end = found.end("number")  # no unit of the table, so another word
     if not name and len(numbers) == 1:
         name = numbers[0].name
-    return (Filter(name, sign, (Decimal(value[0]),)), end) if name and value else None
-
-
-def _has_unit(column: Column, unit: str) -> bool:
-    words = [*normalized(column.name).replace("_", " ").split(), normalized(column.unit)]
-    return bool(unit) and unit in words
+    if name not in fitting or (by_unit and name not in by_unit):
+        return None
+    value, unit = fitting[name]
+    return Filter(name, sign, (value,)), found.start("unit") + len(unit) if unit else _end(found)
 
 
 def _when(period: Period, table: Table, title: str, mentions: list[Mention]) -> list[Filter] | None:
@@ -146,21 +165,44 @@ def _of_dates(period: Period, column: Column) -> list[Filter]:
 
 def _as_text(period: Period, table: Table, title: str) -> list[Filter]:
     """The filter on a text column that holds the time as a value: `Q4`, `3月`."""
-    found: list[Filter] = []
+    found = [
+        Filter(column.name, "=", values)
+        for column in table.columns
+        if column.kind == "text" and (values := values_of(period, column, table, title))
+    ]
+    return found if len(found) == 1 else []
+
+
+def values_of(period: Period, column: Column, table: Table, title: str) -> tuple[str, ...]:
+    """The column's values that are the time, or the parts of a range; () where one is missing."""
+    found: list[str] = []
+    months: set[int] = set()
     years = scope_years(table, title)
-    for column in table.columns:
-        if column.kind != "text" or not period.months:
-            continue
+    if period.months:
         for value in map(str, column.distinct):
             text = normalized(value)
-            times = find_periods(text)
+            times = find_periods(text) or find_periods(f"in {text}")  # "May" alone is a word
             if len(times) != 1 or times[0].end - times[0].start < len(text):
                 continue
             open_year = not times[0].year and f"{period.year}" not in years
-            if not times[0].means(period) or (period.year and open_year):
+            is_meant = times[0].means(period) or period.holds(times[0])
+            if not is_meant or (period.year and open_year):
                 continue
-            found.append(Filter(column.name, "=", (value,)))
-    return found if len(found) == 1 else []
+            found.append(value)
+            months |= set(times[0].months)
+    if not period.is_range:
+        return tuple(found) if len(found) == 1 else ()
+    return tuple(found) if months == set(period.months) else ()
+
+
+def joined_values(asked: str, mentions: list[Mention]) -> bool:
+    """Whether a question names a range of values, such as "A1 to A5": what lies between is not
+    plain."""
+    values = [mention for mention in mentions if mention.value]
+    return any(
+        one.column == other.column and _UP_TO.fullmatch(asked[one.end : other.start])
+        for one, other in pairwise(values)
+    )
 
 
 def _whole(asked: str, mentions: list[Mention], table: Table) -> dict[str, tuple[int, int]]:

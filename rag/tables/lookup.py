@@ -50,7 +50,7 @@ def plan_lookup(
         return None
     loose = loosely_named(asked, limits.spans, table, title)
     name = _column(limits, [mention.column for mention in loose], table)
-    rows = _matching(limits.where, table) if name else []
+    rows = matching_rows(limits.where, table) if name else []
     if not rows or not _is_one_cell(rows, table.column(name)):
         return None
     if not _fits(asked, table.column(name)):
@@ -76,7 +76,7 @@ def _column(limits: Limits, loose: list[str], table: Table) -> str:
     return wanted.pop() if len(wanted) == 1 else ""
 
 
-def _matching(where: tuple[Filter, ...], table: Table) -> list[int]:
+def matching_rows(where: tuple[Filter, ...], table: Table) -> list[int]:
     """The rows that have all the values; none where a limit is no plain value."""
     if any(one.sign != "=" or one.other for one in where):
         return []

@@ -12,6 +12,10 @@ from rag.tables.table import Table
 _QUANTITY = re.compile(r"(?:^|[\s._])(?:quantity|qty|units|pieces|units sold)$|(?:数量|件数|台数)$")
 _COUNTED = re.compile(r"\bhow many (?:of the )?$")
 _PIECES = re.compile(r"多少\s*[件台只支瓶盒箱]")
+_KINDS = re.compile(
+    r"\bhow many (?:different |distinct )?$|(?:多少|几)\s*[个家种类条台名位]?\s*(?:不同的?)?$"
+)
+_KINDS_AFTER = re.compile(r"\s*(?:一共|总共|共)?有?(?:多少|几)[个家种类条台名位]")
 _WORD = re.compile(r"[a-z]{2,}")
 
 
@@ -30,6 +34,25 @@ def counted_quantity(asked: str, mentions: list[Mention], table: Table) -> str:
     values = [mention for mention in mentions if mention.value]
     is_counted = any(_COUNTED.search(asked[: mention.start]) for mention in values)
     return columns[0] if is_counted or (values and _PIECES.search(asked)) else ""
+
+
+def counted_column(asked: str, mentions: list[Mention], table: Table) -> str:
+    """The text column of which the different values are counted, as "how many regions".
+
+    "" where the question names another column too, or where each row has its own value: then
+    rows may be counted.
+    """
+    named = [mention for mention in mentions if not mention.value]
+    if len({mention.column for mention in named}) != 1:
+        return ""
+    column = table.column(named[0].column)
+    filled = [value for value in column.values if value is not None]
+    if column.kind != "text" or len(column.distinct) == len(filled):
+        return ""
+    is_counted = any(
+        _KINDS.search(asked[: m.start]) or _KINDS_AFTER.match(asked[m.end :]) for m in named
+    )
+    return column.name if is_counted else ""
 
 
 def loosely_named(

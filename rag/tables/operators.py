@@ -37,6 +37,14 @@ _EACH = re.compile(
     r"各[个自]?|每[个家种条台名位]|分别|按[^，。？]{1,12}(?:统计|汇总|分组)?|\beach\b|\bper\b|\bby\b|\bevery\b"
 )
 _WHICH = re.compile(r"哪[个家种条台名位一]?|谁|\bwhich\b|\bwhat\b|\bwho\b")
+_SOLD = re.compile(
+    r"\b(?:sold|sells?|spent|spends?|paid|bought|ordered|used|earned|produced|shipped|delivered)\b"
+    r"|卖|售出|订购|购买|花费"
+)
+_SOLD_MOST = re.compile(
+    r"\b(?:sold|sells?|spent|spends?|paid|bought|ordered|used|earned|produced)\b[^.?!]*"
+    r"\b(?:most|least|fewest)\b|(?:卖|售出|订购|购买|花)[^，。？]{0,8}最[多少]"
+)
 _EXCEPT = re.compile(
     r"除|不[是在属包]|非|以外|\bexcept\b|\bother than\b|\bwithout\b|\bnot\b|\bexclud"
 )
@@ -52,6 +60,16 @@ def named_operation(asked: str) -> str:
 
 def asks_sum(asked: str) -> bool:
     return bool(_SUM.search(asked))
+
+
+def tells_of_sales(asked: str) -> bool:
+    """Whether things are sold, spent or the like: "how many products were sold" counts pieces."""
+    return bool(_SOLD.search(asked))
+
+
+def asks_most_sold(asked: str) -> bool:
+    """Whether what was sold, spent or the like is to be the most in all: "sold the most units"."""
+    return bool(_SOLD_MOST.search(asked))
 
 
 def asks_count(asked: str) -> bool:

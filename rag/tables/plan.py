@@ -44,7 +44,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`column` is what is computed or shown, `group_by` "" for no groups, `order` "" for as it
-    comes, `limit` 0 for all."""
+    comes, `limit` 0 for all, `named` a column that the answer names its rows by, beside others."""
 
     operation: str
     column: str
@@ -52,6 +52,7 @@ class Plan:
     group_by: str = ""
     order: str = ""
     limit: int = 0
+    named: str = ""
 
 
 def plan_schema(table: Table) -> dict[str, Any]:
@@ -147,6 +148,8 @@ def check_plan(plan: Plan, table: Table) -> Plan:
             raise PlanError("difference needs two values of one column in where.")
     if plan.operation == "share" and not plan.where and not plan.group_by:
         raise PlanError("share needs a where for the part, or a group_by.")
+    if plan.operation == "share" and len(plan.where) > 1 and not plan.group_by:
+        raise PlanError("share takes one where: of two, one may limit the whole too.")
     return plan
 
 

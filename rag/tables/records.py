@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag.tables.cells import make_column
+from rag.tables.cells import fold, make_column
 from rag.tables.table import Row, Table
 
 SAME_KEYS = 0.5  # two records are of one table if they share more than so much of the keys
@@ -46,6 +46,17 @@ def read_records(text: str, title: str) -> list[Table]:
         if len(items) >= MIN_RECORDS:
             tables.append(_table(f"{title}: {_list_name(members)}", items, _keys(items)))
     return tables
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, a number behind those that came before: to SQL, `ID` and `id` are one."""
+    kept: dict[str, str] = {}
+    for name in names:
+        unique, number = name, 2
+        while fold(unique) in kept:
+            unique, number = f"{name} ({number})", number + 1
+        kept[fold(unique)] = unique
+    return list(kept.values())
 
 
 def _split(text: str) -> list[_Record]:
@@ -107,6 +118,7 @@ def _table(name: str, records: Sequence[_Record], keys: Sequence[str]) -> Table:
         for number, r in enumerate(records, start=1)
     ]
     columns = [
-        make_column(key, [row.cells[index] for row in rows]) for index, key in enumerate(keys)
+        make_column(key, [row.cells[index] for row in rows])
+        for index, key in enumerate(unique_names(keys))
     ]
     return Table(name, tuple(columns), tuple(rows), kind="record")

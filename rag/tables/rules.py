@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from rag.tables.accounting import left_over
 from rag.tables.grounding import ground_plan
 from rag.tables.limits import Limits, read_limits
-from rag.tables.measures import counted_quantity, loosely_named
+from rag.tables.lookup import matching_rows
+from rag.tables.measures import counted_column, counted_quantity, loosely_named
 from rag.tables.mentions import Mention, blanked, normalized
 from rag.tables.operators import (
     asks_count,
     asks_each,
     asks_list,
+    asks_most_sold,
     asks_sum,
     asks_which,
     excludes,
     extreme_order,
     named_operation,
+    tells_of_sales,
 )
 from rag.tables.plan import Plan, PlanError, check_plan
 from rag.tables.table import Table
@@ -98,6 +101,8 @@ def _plan(asked: _Asked) -> Plan | None:
         if quantity := counted_quantity(text, asked.mentions, asked.table):
             if asks_sum(text):
                 return Plan("sum", quantity, where, _group(asked))
+        elif not asks_each(text) and (column := counted_column(text, asked.mentions, asked.table)):
+            return None if tells_of_sales(text) else Plan("count distinct", column, where)
         elif _counts_rows(asked):
             return Plan("count", asked.table.columns[0].name, where, _group(asked))
     measure = _measure(asked)
@@ -114,9 +119,23 @@ def _plan(asked: _Asked) -> Plan | None:
         limit = _SMALL.get(number) or (int(number) if number.isdigit() else 0)
         return Plan("list", measure, where, "", order or "desc", limit) if limit else None
     if order and (asks_which(text) or not asked.groups) and len(asked.groups) <= 1:
-        return Plan("max" if order == "desc" else "min", measure, where)
+        return _extreme(measure, asked, order)
     limited = {one.column for one in where}
     return Plan("list", measure, where) if asks_list(text) and measure in limited else None
+
+
+def _extreme(measure: str, asked: _Asked, order: str) -> Plan | None:
+    """The highest row; of a column with several rows for a value the highest in all, where that is
+    what "sold the most" means. "The region with the highest revenue" may be either."""
+    where, group = asked.limits.where, asked.groups[0] if asked.groups else ""
+    if group:
+        values = asked.table.column(group).values
+        rows = matching_rows(where, asked.table) if where else range(len(values))
+        held = [values[index] for index in rows or range(len(values))]
+        if len(set(held)) < len(held):
+            is_most = asks_most_sold(asked.text)
+            return Plan("sum", measure, where, group, order, 1) if is_most else None
+    return Plan("max" if order == "desc" else "min", measure, where)
 
 
 def _tells_rows_apart(asked: _Asked) -> bool:
@@ -145,9 +164,12 @@ def _group(asked: _Asked) -> str:
 
 
 def _share(asked: _Asked) -> Plan | None:
-    """A share of the rows, or of a number: what the question's values are of the whole."""
+    """A share of the rows, or of a number: what the question's values are of the whole.
+
+    Of two limits one may be of the whole too: "the pumps' share in the East".
+    """
     where = asked.limits.where
-    if not where or any(one.sign != "=" for one in where) or len(asked.measures) > 1:
+    if len(where) != 1 or where[0].sign != "=" or len(asked.measures) > 1:
         return None
     return Plan("share", asked.measures[0] if asked.measures else where[0].column, where)
 

@@ -33,6 +33,8 @@ def scope_years(table: Table, title: str) -> set[str]:
 
 def is_scope(period: Period, table: Table, title: str) -> bool:
     """Whether a period says no more than what the whole table is about."""
+    if period.last_year:
+        return False
     if not period.months:
         return f"{period.year}" in scope_years(table, title)
     named = find_periods(normalized(f"{table.name} | {title}"))

@@ -64,6 +64,9 @@ class TableQueries:
         self._steps = 0
         try:
             self._load(table)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise QueryError(f"The table cannot be loaded: {error}.") from error
         except BaseException:
             self._connection.close()
             raise
