@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.names import is_unspaced, names_in
+from rag.negation import turns_around
 from rag.numbers import figures_in, numbers_in, without_marks
 from rag.quantities import quantities_in, same_value, wrong_unit
-from rag.words import tokenize
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
 
 MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
-RESTATED = 0.5  # of a quote's words: then a no in one of the two alone turns it around
-
-_NO = re.compile(
-    r"\b(?:not|no(?!\.\s*\d)|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"
-    r"|不得|不能|不可|不会|不是|不在|不包|不予|不属|不再|不需|没有|未(?!来)|禁止|严禁|无需|无须|并非",
-    re.IGNORECASE,
-)
 _ROW = "|"
 
 
@@ -67,13 +60,6 @@ def missing_name(statement: str, source: str) -> str:
         return ""
     folded = source.casefold()
     return min((name for name in names_in(statement) if name not in folded), default="")
-
-
-def turns_around(statement: str, quote: str) -> bool:
-    """Whether a statement says no where its quote does not, or the other way round."""
-    words = set(tokenize(quote))
-    is_restated = len(words & set(tokenize(statement))) >= RESTATED * len(words)
-    return is_restated and bool(_NO.search(statement)) != bool(_NO.search(quote))
 
 
 def other_row(statement: str, question: str, row: str, passage: str) -> str:
@@ -130,7 +116,7 @@ def find_fault(statement: str, question: str, quote: str, near: str, passage: st
         return Fault("contradicted", "unit", number)
     if name := missing_name(statement, source):
         return Fault("unsupported", "name", name)
-    if turns_around(statement, quote):
+    if turns_around(statement, quote, near):
         return Fault("contradicted", "negation")
     if label := other_row(statement, question, quote, passage):
         return Fault("contradicted", "row", label)

@@ -10,7 +10,6 @@ from rag.claims import (
     missing_name,
     other_row,
     telling_figures,
-    turns_around,
 )
 
 TABLE = "| City | Staff | Managers |\n| 北京、上海 | 580元 | 760元 |\n| 省会城市 | 430元 | 560元 |"
@@ -56,20 +55,6 @@ def test_a_name_must_stand_in_the_source(statement: str, source: str, missing: s
     assert missing_name(statement, source) == missing
 
 
-@pytest.mark.parametrize(
-    ("statement", "quote", "expected"),
-    [
-        ("Visitors may enter", "Visitors may not enter.", True),
-        ("Visitors may not enter", "Visitors may not enter.", False),
-        ("员工可以携带家属", "员工不得携带家属。", True),
-        ("员工不得携带家属", "员工不得携带家属。", False),
-        ("The pump is blue", "Cats do not sleep at night, said the vet.", False),
-    ],
-)
-def test_a_no_in_one_of_the_two_turns_it_around(statement: str, quote: str, expected: bool) -> None:
-    assert turns_around(statement, quote) is expected
-
-
 def test_a_row_that_another_row_is_named_for() -> None:
     question = "普通员工到省会城市出差，住宿标准是多少？"
     assert other_row("住宿标准是760元", question, ROWS[1], TABLE) == "省会城市"
@@ -109,9 +94,3 @@ def test_the_first_fault_is_told(statement: str, quote: str, fault: Fault | None
 def test_what_the_question_says_need_not_stand_in_the_source() -> None:
     question = "How many litres does the X9 of 2024 hold?"
     assert find_fault("The X9 of 2024 holds 7 litres", question, "7 litres", "7 litres", "") is None
-
-
-def test_what_only_looks_like_a_no_turns_nothing_around() -> None:
-    assert not turns_around("该网络将支持主机连接。", "未来该网络将支持主机连接。")
-    assert not turns_around("Use pump 5 here", "Use pump No. 5 here")
-    assert turns_around("该网络支持主机连接。", "该网络未支持主机连接。")
