@@ -84,7 +84,7 @@ class CitationParser:
                 if not is_last and FENCE.startswith(self._held):
                     break
                 pieces += self._take_until_fence()
-            elif self._held.startswith(NOT_FOUND):  # said besides an answer, it says nothing
+            elif self._is_fixed_word(is_last=is_last):  # besides an answer, it says nothing
                 self._held = self._held[len(NOT_FOUND) :]
             elif not is_last and self._must_wait():
                 break
@@ -96,6 +96,13 @@ class CitationParser:
             else:
                 pieces += self._take_character()
         return _joined(pieces)
+
+    def _is_fixed_word(self, *, is_last: bool) -> bool:
+        """Whether NOT_FOUND comes next and stands alone, which a code that is told does not."""
+        if not self._held.startswith(NOT_FOUND) or _SAYS.search(self._statement):
+            return False
+        following = self._held[len(NOT_FOUND) : len(NOT_FOUND) + 1]
+        return following in "\n.。!！" if following else is_last
 
     def _must_wait(self) -> bool:
         """Whether what is held may become a marker, code or a fence, or is the space before one."""
