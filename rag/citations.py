@@ -36,6 +36,7 @@ _SAYS = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 FENCE = "```"
+_ROW = "|"
 
 Piece = AnswerText | CitationFound
 
@@ -65,6 +66,9 @@ class CitationParser:
         )
         self._in_code = False
         self._has_stated = False
+        self._bar = ""  # that may close a row: labels go before it, into its last cell
+        self._line_opening = ""
+        self._is_below_row = False
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of text."""
@@ -131,8 +135,27 @@ class CitationParser:
         pieces = []
         if self._numbers is not None or self._ends_statement(text[0]):
             pieces = self._end_statement()
+        elif self._bar:
+            pieces = self._take_bar()
+        is_bar = text == _ROW and self._statement.lstrip().startswith(_ROW)
+        self._follow_line(text)
         self._statement += text
+        if is_bar:
+            self._bar = text
+            return pieces
         return [*pieces, AnswerText(text)]
+
+    def _take_bar(self) -> list[Piece]:
+        bar, self._bar = self._bar, ""
+        return [AnswerText(bar)] if bar else []
+
+    def _follow_line(self, text: str) -> None:
+        """Keep what the line begins with, and whether the line before was a row."""
+        if text.startswith("\n"):
+            self._is_below_row = self._line_opening == _ROW
+            self._line_opening = ""
+        elif not self._line_opening:
+            self._line_opening = text.strip()[:1]
 
     def _ends_statement(self, following: str) -> bool:
         """Whether the statement is complete, now that `following` comes after it."""
@@ -145,6 +168,9 @@ class CitationParser:
         return False
 
     def _end_statement(self, *, is_last: bool = False) -> list[Piece]:
+        return [*self._bind_statement(is_last=is_last), *self._take_bar()]
+
+    def _bind_statement(self, *, is_last: bool) -> list[Piece]:
         statement, numbers = self._statement, self._numbers
         self._statement, self._numbers = "", None
         body = _LIST_MARK.sub("", statement).strip()
@@ -154,7 +180,8 @@ class CitationParser:
         if is_cited and (found := self._checker.cite(body, numbers or [])):
             self.citations += found
             return [CitationFound(citation) for citation in found]
-        if not needs_citation(statement, is_alone=is_alone):
+        is_head = self._line_opening == _ROW and not self._is_below_row and not is_last
+        if is_head or not needs_citation(statement, is_alone=is_alone):
             return []
         if (citation := self._checker.attribute(body)) is None:
             return [AnswerText(UNCITED)]

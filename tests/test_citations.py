@@ -58,6 +58,10 @@ def parse(*pieces: str) -> tuple[str, Sources]:
         ("A lone ` for fact1 [1].", "A lone ` for fact1[1]."),
         ("See [1](http://x) for fact1 [1].", "See [1](http://x) for fact1[1]."),
         ("| fact1 [1] | x |\n", "| fact1[1] | x |\n"),
+        (
+            "| Item | Value |\n| --- | --- |\n| fact1 | 2 years | [1]\n| Weight | fact2 |\n",
+            "| Item | Value |\n| --- | --- |\n| fact1 | 2 years [1]|\n| Weight | fact2 [2]|\n",
+        ),
         ("It is plainly wrong [2].", "It is plainly wrong[2?]."),
         ("It is fact1. And more fact2.", "It is fact1.[1] And more fact2.[2]"),
         ("Nothing bears this out.", "Nothing bears this out.[?]"),
