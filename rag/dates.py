@@ -28,8 +28,8 @@ def date_of(passage: Passage) -> tuple[str, bool]:
     for text in place:
         if found := next(written_dates(text), None):
             return found[2], True
-    if found := _stated(passage.text):
-        return found, True
+    if stated := _stated(passage.text):
+        return stated, True
     for text in place:
         if year := _YEAR.search(text):
             return year[1], True

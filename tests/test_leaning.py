@@ -34,7 +34,8 @@ STANDING = [
     "What happens when the pump loses its pressure?", "What does ERR-4012 mean?",
     "Why do cats sleep?", "What is it that the pump needs?", "What time is it in Tokyo?",
    
-    "How many people does it take to lift the pump?", "该如何申请今年的年假？", "那曲的海拔是多少？",
+    "How many people does it take to lift the pump?", "该如何申请今年的年假？",
+    "那曲的海拔是多少？",
     "Android updates schedule for the P1", "What is the next planet after Mars?",
     "水泵的保修期有多长？", "什么是保险？", "借钱给朋友，他不还怎么办？",
     "其他城市的住宿标准是多少？",
