@@ -36,6 +36,7 @@ _SAYS = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 FENCE = "```"
+_ROW = "|"
 
 Piece = AnswerText | CitationFound
 
@@ -65,6 +66,9 @@ class CitationParser:
         )
         self._in_code = False
         self._has_stated = False
+        self._bar = ""  # that may close a row: labels go before it, into its last cell
+        self._line_opening = ""
+        self._is_below_row = False
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next piece of text."""
@@ -84,7 +88,7 @@ class CitationParser:
                 if not is_last and FENCE.startswith(self._held):
                     break
                 pieces += self._take_until_fence()
-            elif self._held.startswith(NOT_FOUND):  # said besides an answer, it says nothing
+            elif self._is_fixed_word(is_last=is_last):  # besides an answer, it says nothing
                 self._held = self._held[len(NOT_FOUND) :]
             elif not is_last and self._must_wait():
                 break
@@ -96,6 +100,13 @@ class CitationParser:
             else:
                 pieces += self._take_character()
         return _joined(pieces)
+
+    def _is_fixed_word(self, *, is_last: bool) -> bool:
+        """Whether NOT_FOUND comes next and stands alone, which a code that is told does not."""
+        if not self._held.startswith(NOT_FOUND) or _SAYS.search(self._statement):
+            return False
+        following = self._held[len(NOT_FOUND) : len(NOT_FOUND) + 1]
+        return following in "\n.。!！" if following else is_last
 
     def _must_wait(self) -> bool:
         """Whether what is held may become a marker, code or a fence, or is the space before one."""
@@ -124,8 +135,27 @@ class CitationParser:
         pieces = []
         if self._numbers is not None or self._ends_statement(text[0]):
             pieces = self._end_statement()
+        elif self._bar:
+            pieces = self._take_bar()
+        is_bar = text == _ROW and self._statement.lstrip().startswith(_ROW)
+        self._follow_line(text)
         self._statement += text
+        if is_bar:
+            self._bar = text
+            return pieces
         return [*pieces, AnswerText(text)]
+
+    def _take_bar(self) -> list[Piece]:
+        bar, self._bar = self._bar, ""
+        return [AnswerText(bar)] if bar else []
+
+    def _follow_line(self, text: str) -> None:
+        """Keep what the line begins with, and whether the line before was a row."""
+        if text.startswith("\n"):
+            self._is_below_row = self._line_opening == _ROW
+            self._line_opening = ""
+        elif not self._line_opening:
+            self._line_opening = text.strip()[:1]
 
     def _ends_statement(self, following: str) -> bool:
         """Whether the statement is complete, now that `following` comes after it."""
@@ -138,6 +168,9 @@ class CitationParser:
         return False
 
     def _end_statement(self, *, is_last: bool = False) -> list[Piece]:
+        return [*self._bind_statement(is_last=is_last), *self._take_bar()]
+
+    def _bind_statement(self, *, is_last: bool) -> list[Piece]:
         statement, numbers = self._statement, self._numbers
         self._statement, self._numbers = "", None
         body = _LIST_MARK.sub("", statement).strip()
@@ -147,7 +180,8 @@ class CitationParser:
         if is_cited and (found := self._checker.cite(body, numbers or [])):
             self.citations += found
             return [CitationFound(citation) for citation in found]
-        if not needs_citation(statement, is_alone=is_alone):
+        is_head = self._line_opening == _ROW and not self._is_below_row and not is_last
+        if is_head or not needs_citation(statement, is_alone=is_alone):
             return []
         if (citation := self._checker.attribute(body)) is None:
             return [AnswerText(UNCITED)]

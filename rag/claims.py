@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.months import MONTHS
 from rag.names import is_unspaced, names_in
-from rag.numbers import figures_in, numbers_in, without_marks
-from rag.quantities import quantities_in, same_value, wrong_unit
-from rag.words import tokenize
+from rag.negation import turns_around
+from rag.notation import other_readings
+from rag.numbers import figures_in, numbers_in, plain_number, without_marks
+from rag.quantities import Quantity, is_unit, quantities_in, same_value, wrong_sign, wrong_unit
+from rag.written_dates import dates_in, without_dates
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
 
 MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
-RESTATED = 0.5  # of a quote's words: then a no in one of the two alone turns it around
-
-_NO = re.compile(
-    r"\b(?:not|no(?!\.\s*\d)|never|neither|nor|cannot|without|prohibited|forbidden|excluded)\b|n['’]t\b"
-    r"|不得|不能|不可|不会|不是|不在|不包|不予|不属|不再|不需|没有|未(?!来)|禁止|严禁|无需|无须|并非",
+FULL_DATE = len("2024-03-05")
+_ROW = "|"
+_ONE_UNSAID = re.compile(
+    r"每|[日月年]均|年度|\b(?:per|each|every|daily|weekly|monthly|yearly|annual(?:ly)?)\b"
+    r"|\ban? (?:second|minute|hour|day|week|month|year|kilo\w*|lit\w+|met\w+|dollar|euro)\b",
     re.IGNORECASE,
 )
-_ROW = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,47 @@ def telling_figures(statement: str, question: str) -> set[str]:
 def missing_figure(statement: str, source: str) -> str:
     """The first figure of a statement that a source does not give; "" if all stand there."""
     known, counted = numbers_in(source), numbers_in(without_marks(source))
-    given = quantities_in(source)
+    read = {plain_number(other) for other in other_readings(source).values()}
+    read |= {str(int(part)) for one in dates_in(source) for part in one.split("-")}
+    known, counted = known | read, counted | read
+    stated, given = quantities_in(statement), quantities_in(source)
     with_units = {
-        figure for one in quantities_in(statement) if one.kind for figure in figures_in(one.number)
+        plain_number(one.number) for one in stated if one.kind and _is_figure(one, given, source)
     }
-    scaled = {
-        figure
-        for one in quantities_in(statement)
-        if any(same_value(one, other) for other in given)
-        for figure in figures_in(one.number)
+    equal = {
+        plain_number(one.number) for one in stated if any(same_value(one, other) for other in given)
     }
-    figures = figures_in(statement) - scaled
+    equal |= {
+        plain_number(here)
+        for here, there in other_readings(statement).items()
+        if plain_number(there) in known
+    }
+    figures = (figures_in(statement) | with_units) - equal
     # "Step 5" may cite the line that 5. begins; five years may not.
     return min((figures & with_units) - counted | (figures - known), default="")
+
+
+def _is_figure(one: Quantity, given: Sequence[Quantity], source: str) -> bool:
+    """Whether a quantity tells a figure: "one month" may be "a month", "一年" "每年"."""
+    if plain_number(one.number) != "1":
+        return True
+    is_rate = _ONE_UNSAID.search(source) is not None
+    return not is_rate and any(one.is_of_unit(other) for other in given)
+
+
+def wrong_date(statement: str, source: str) -> str:
+    """The first full date of a statement that is not among those of a source; "" if none.
+
+    A day that stands apart from the source's dates may belong to one: 3 to 5 March 2024.
+    """
+    given = _full_dates(source)
+    apart = numbers_in(without_dates(source)) if given else set()
+    others = (one for one in _full_dates(statement) - given if given)
+    return min((one for one in others if str(int(one[-2:])) not in apart), default="")
+
+
+def _full_dates(text: str) -> set[str]:
+    return {one for one in dates_in(text) if len(one) == FULL_DATE}
 
 
 def missing_name(statement: str, source: str) -> str:
@@ -65,15 +96,18 @@ def missing_name(statement: str, source: str) -> str:
     """
     if not is_unspaced(statement) and is_unspaced(source):
         return ""
-    folded = source.casefold()
-    return min((name for name in names_in(statement) if name not in folded), default="")
-
-
-def turns_around(statement: str, quote: str) -> bool:
-    """Whether a statement says no where its quote does not, or the other way round."""
-    words = set(tokenize(quote))
-    is_restated = len(words & set(tokenize(statement))) >= RESTATED * len(words)
-    return is_restated and bool(_NO.search(statement)) != bool(_NO.search(quote))
+    folded, numbers = source.casefold(), numbers_in(source)
+    return min(
+        (
+            name
+            for name in names_in(statement)
+            if name not in folded
+            and not (name.endswith("s") and name[:-1] in folded)  # Mondays, the Alps
+            and str(MONTHS.get(name)) not in numbers  # 5. März for 5 March
+            and not is_unit(name)  # those are checked with their figures
+        ),
+        default="",
+    )
 
 
 def other_row(statement: str, question: str, row: str, passage: str) -> str:
@@ -126,11 +160,13 @@ def find_fault(statement: str, question: str, quote: str, near: str, passage: st
     if figure := missing_figure(statement, source):
         has_other = bool(figures_in(quote) - numbers_in(f"{statement}\n{question}"))
         return Fault("contradicted" if has_other else "unsupported", "figure", figure)
+    if figure := wrong_sign(statement, source) or wrong_date(statement, source):
+        return Fault("contradicted", "figure", figure)
     if number := wrong_unit(statement, source):
         return Fault("contradicted", "unit", number)
     if name := missing_name(statement, source):
         return Fault("unsupported", "name", name)
-    if turns_around(statement, quote):
+    if turns_around(statement, quote, near):
         return Fault("contradicted", "negation")
     if label := other_row(statement, question, quote, passage):
         return Fault("contradicted", "row", label)

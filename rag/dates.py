@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from rag.types import Passage
+from rag.written_dates import written_dates
 
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_ISO = r"(?P<y>(?:19|20)\d\d)[-/._年](?P<m>\d{1,2})(?:[-/._月](?P<d>\d{1,2}))?(?!\d)"
-_DAY_FIRST = r"(?P<d2>\d{1,2})(?:st|nd|rd|th)?\s+(?P<w2>[A-Za-z]{3,9})\.?,?\s+(?P<y2>(?:19|20)\d\d)"
-_MONTH_FIRST = (
-    r"(?P<w3>[A-Za-z]{3,9})\.?\s+(?P<d3>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y3>(?:19|20)\d\d)"
-)
-_DATE = re.compile(rf"(?<!\d)(?:{_ISO}|{_DAY_FIRST}|{_MONTH_FIRST})")
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
 _SAYS_SO = re.compile(
     r"effective|in force|valid|version|revision|revised|issued|dated|as of|last updated|published"
@@ -32,10 +26,10 @@ def date_of(passage: Passage) -> tuple[str, bool]:
     """
     place = [PurePath(passage.path).stem, passage.title, *passage.headings]
     for text in place:
-        if found := _first_date(text):
-            return found, True
-    if found := _stated(passage.text):
-        return found, True
+        if found := next(written_dates(text), None):
+            return found[2], True
+    if stated := _stated(passage.text):
+        return stated, True
     for text in place:
         if year := _YEAR.search(text):
             return year[1], True
@@ -45,33 +39,9 @@ def date_of(passage: Passage) -> tuple[str, bool]:
     return "", False
 
 
-def dates_in(text: str) -> set[str]:
-    """Every date that a text writes out, in ISO 8601, as exact as it is written."""
-    return {iso for found in _DATE.finditer(text) if (iso := _iso(found))}
-
-
 def _stated(text: str) -> str:
     """The first date of a text beside a word that says that it is the text's own."""
-    for found in _DATE.finditer(text):
-        around = text[max(0, found.start() - NEAR_CHARACTERS) : found.end() + NEAR_CHARACTERS]
-        if _SAYS_SO.search(around) and (iso := _iso(found)):
+    for start, end, iso in written_dates(text):
+        if _SAYS_SO.search(text[max(0, start - NEAR_CHARACTERS) : end + NEAR_CHARACTERS]):
             return iso
     return ""
-
-
-def _first_date(text: str) -> str:
-    return next((iso for found in _DATE.finditer(text) if (iso := _iso(found))), "")
-
-
-def _iso(found: re.Match[str]) -> str:
-    """ "" if it is no date of the calendar."""
-    parts = found.groupdict()
-    year = parts["y"] or parts["y2"] or parts["y3"]
-    day = parts["d"] or parts["d2"] or parts["d3"]
-    word = (parts["w2"] or parts["w3"] or "")[:3].casefold()
-    month = parts["m"] or (str(_MONTHS.index(word) + 1) if word in _MONTHS else "")
-    try:
-        checked = date(int(year), int(month), int(day or 1))
-    except ValueError:
-        return ""
-    return checked.isoformat() if day else checked.isoformat()[:7]

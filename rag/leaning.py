@@ -82,10 +82,21 @@ _POINTERS = re.compile(
     r"(?:this|that|those|these)\b",
     re.IGNORECASE,
 )
+_THIS_OR_THAT = re.compile(
+    r"(?:^(?:can|will|has|have|should|must)|\b(?:do|does|did))\s+(?:this|that|these|those)\b",
+    re.IGNORECASE,
+)
+# "How many employees does it have?": the employees are not what it is.
+_ASKS_OF_IT = re.compile(
+    r"^(?:what|which|how\s+(?:many|much))\b(?!\s+(?:time|day|date)\b)(?:\s+\w+){0,3}?"
+    r"\s+(?:do|does|did|is|are|was|were|has|have|can|will)\s+(?P<pronoun>it|they|he|she)\b"
+    r"(?!\s+(?:that|who)\b)",
+    re.IGNORECASE,
+)
 _EXPLETIVE = re.compile(
     r"\b(?:is|was|does|did|will|would|can|could|may|might|has|how long (?:does|did|will))\s+it\s+"
     r"(?:\w+\s+){1,5}?(?:to|that|for|when|if)\s+\w+"
-    r"|\b(?:it is|it was|is it|was it)\s+\w+\s+(?:to|that)\s+\w+",
+    r"|\b(?:it is|it was|is it|was it)\s+(?:\w+\s+)?(?:to|that)\s+\w+",
     re.IGNORECASE,
 )
 _DEFINES = re.compile(
@@ -95,6 +106,11 @@ _DEFINES = re.compile(
 _HAN_OPENING = re.compile(
     r"^(?:那么?(?!些|个|种|样|里|曲|达|波|须|不勒斯)|還有|还有|另外|此外|然后|接着|接下来|再|"
     r"其次|以及|或者|换成|如果是|同样|为什么呢|怎么办呢)"
+)
+# 这个产品的, 该合同的; not 该如何 (should), nor 那曲的 (a place)
+_HAN_THIS = re.compile(
+    r"^(?:(?:这|那|此|该)(?:个|款|台|份|家|项|种|条|类|次|些|本|辆|座)[^\W\d的]{1,8}"
+    r"|该[^\W\d的如怎不做去由交找用选填办向从在谁多何]{1,8})(?:的|是|多|有|什么|何时|需)"
 )
 _HAN_PRONOUN = re.compile(
     r"它们?|她们?|(?<!其)他(?!人)们?|(?<![尤极与土])其(?![中他实次它余])|前者|后者|上述|上面|"
@@ -151,7 +167,9 @@ def telling_words(question: str) -> list[str]:
 
 
 def _leans_in_words(text: str, language: str) -> bool:
-    if _opens(text, language) or (language == "en" and _POINTERS.search(text)):
+    if _opens(text, language) or (
+        language == "en" and (_POINTERS.search(text) or _THIS_OR_THAT.search(text))
+    ):
         return True
     words = _WORD.findall(text)
     empty = _set(_EMPTY, language)
@@ -159,6 +177,10 @@ def _leans_in_words(text: str, language: str) -> bool:
     if not telling or (len(words) <= MAX_BARE_WORDS and not _is_whole(words, text)):
         return True
     expletives = [] if language != "en" else [m.span() for m in _EXPLETIVE.finditer(text)]
+    if language == "en" and (asked := _ASKS_OF_IT.match(text)):
+        at = asked.start("pronoun")
+        if not any(start <= at < end for start, end in expletives):
+            return True
     return _has_free_pronoun(text, language, empty, expletives)
 
 
@@ -197,7 +219,7 @@ def _is_verb_like(before: str) -> bool:
 
 
 def _leans_in_chinese(text: str) -> bool:
-    if _HAN_OPENING.match(text):
+    if _HAN_OPENING.match(text) or _HAN_THIS.match(text):
         return True
     asks = _HAN_ASKS.search(text)
     bare = text.rstrip("？?。！! ")

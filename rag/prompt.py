@@ -55,15 +55,28 @@ _REFUSALS = {
     "vi": "Các tài liệu không có câu trả lời cho câu hỏi này.",
     "zh": "这些文档中没有这个问题的答案。",
 }
-_OWN_WORDS = re.compile(
+_SOURCES_DO_NOT = (
     r"(?:sources?|documents?|passages?|text)\s+(?:provided\s+)?(?:do(?:es)?\s+not|don['’]t|doesn['’]t"
-    r"|did not)\s+(?:\w+\s+){0,2}(?:mention|state|provide|contain|specify|say|include|hold|answer"
-    r"|give|have|list|explain|describe)"
+    r"|did not)\s+(?:\w+\s+){0,2}?"
+)
+_SOURCES_ZH = (
+    r"(?:来源|资料|文档|文件|文本|信息)[^。，]{0,12}(?:没有|未|并未|不)[^。，得能可应要须需]{0,4}"
+)
+_OWN_WORDS = re.compile(
+    rf"{_SOURCES_DO_NOT}(?:mention|state|specify|say|answer|explain|describe)"
     r"|(?:is|are)\s+not\s+(?:\w+\s+)?(?:mentioned|stated|specified|provided|given)\s+in\s+"
     r"(?:the|these|any)\s+(?:\w+\s+)?(?:sources?|documents?)"
-    r"|(?:来源|资料|文档|文件|文本|信息)[^。，]{0,12}(?:没有|未|并未|不)[^。，]{0,4}(?:提到|提及|说明|包含|提供|给出|指出|涉及)",
+    rf"|{_SOURCES_ZH}(?:提到|提及|说明|指出)",
     re.IGNORECASE,
 )
+# Documents may be what the answer is about: so with a citation it is one.
+_MAY_BE_AN_ANSWER = re.compile(
+    rf"{_SOURCES_DO_NOT}(?:provide|contain|include|hold|give|have(?!\s+to\b)|list)"
+    rf"|{_SOURCES_ZH}(?:包含|提供|给出|涉及)",
+    re.IGNORECASE,
+)
+_FIXED_WORD = re.compile(r"NOT_FOUND(?!\w)|not found(?=\W*(?:$|\n|[.:,;。，：；]))", re.IGNORECASE)
+_CITED = re.compile(r"[\[【［]\D{0,10}\d[^\]】］]*[\]】］]")
 _OWN_OPENINGS = (
     *("the sources", "the source", "the documents", "the document", "the provided", "the passages"),
     *("none of the", "sorry", "unfortunately", "来源", "资料", "文档", "这些", "提供的", "抱歉"),
@@ -84,21 +97,26 @@ def refusal(question: str, language: str = "") -> str:
 def is_refusal(text: str) -> bool:
     """Whether the model's text says that there is no answer, by the fixed word or its own."""
     body = text.strip().strip("*`.。\"' ")
-    if body.upper().replace(" ", "_").startswith(NOT_FOUND):
-        return True
     first = re.split(r"(?<=[.!?。！？])\s*", body, maxsplit=1)[0]
-    return bool(_OWN_WORDS.search(first))
+    is_cited = _CITED.search(first) is not None
+    if found := _FIXED_WORD.match(body):
+        said = _CITED.sub("", first[found.end() :])
+        return not (is_cited and any(sign.isalnum() for sign in said))
+    return bool(_OWN_WORDS.search(first) or (not is_cited and _MAY_BE_AN_ANSWER.search(first)))
 
 
 def may_become_refusal(opening: str) -> bool:
     """Whether the text so far is a refusal, or may turn out to be one."""
     text = opening.lstrip("*`\"' \n")
-    if NOT_FOUND.startswith(text.upper().replace(" ", "_")[: len(NOT_FOUND)]):
+    word = text.upper().replace(" ", "_")
+    if NOT_FOUND.startswith(word):
         return True
     if any(sign in text for sign in ".!?。！？\n") or len(text) > REFUSAL_CHARACTERS:
         return is_refusal(text)
     folded = text.casefold()
-    return any(o.startswith(folded) or folded.startswith(o) for o in _OWN_OPENINGS)
+    return word.startswith(NOT_FOUND) or any(
+        o.startswith(folded) or folded.startswith(o) for o in _OWN_OPENINGS
+    )
 
 
 def passage_text(passage: Passage, mark: str) -> str:

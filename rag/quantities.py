@@ -7,73 +7,49 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from rag.numbers import ENGLISH_NUMBER, HAN_SIGNS, english_value, han_value, plain_number
+from rag.numbers import (
+    ENGLISH_NUMBER,
+    GROUPED,
+    HAN_SIGNS,
+    english_value,
+    han_value,
+    in_one_notation,
+    plain_number,
+)
+from rag.units import CASED, CURRENCY_SIGNS, SCALES, SHORT_SCALES, UNITS
 
-# unit -> (what it measures, how many of the base unit it is, its spellings)
-_UNITS: tuple[tuple[str, float, str], ...] = (
-    ("mass", 1.0, "kg|kilograms?|kilos?|kilogrammes?|千克|公斤"),
-    ("mass", 1e-3, "g|grams?|grammes?|克"),
-    ("mass", 1e-6, "mg|milligrams?|毫克"),
-    ("mass", 1e3, "t|tons?|tonnes?|吨"),
-    ("length", 1.0, "m|met(?:er|re)s?|米"),
-    ("length", 1e3, "km|kilomet(?:er|re)s?|公里|千米"),
-    ("length", 1e-2, "cm|centimet(?:er|re)s?|厘米"),
-    ("length", 1e-3, "mm|millimet(?:er|re)s?|毫米"),
-    ("length", 1e-6, "[µμ]m|microns?|micromet(?:er|re)s?|微米"),
-    ("length", 1e-9, "nm|nanomet(?:er|re)s?|纳米"),
-    ("volume", 1.0, "l|lit(?:er|re)s?|升"),
-    ("volume", 1e-3, "ml|millilit(?:er|re)s?|毫升"),
-    ("time", 1e-3, "ms|milliseconds?|毫秒"),
-    ("time", 1.0, "s|secs?|seconds?|秒"),
-    ("time", 60.0, "mins?|minutes?|分钟"),
-    ("time", 3600.0, "h|hrs?|hours?|个?小时|钟头"),
-    ("days", 1.0, "days?|天"),
-    ("days", 7.0, "weeks?|周|个?星期"),
-    ("months", 1.0, "months?|个月"),
-    ("years", 1.0, "years?|年"),
-    ("percent", 1.0, "%|percent|per cent"),
-    ("temperature", 1.0, "°\\s?c|degrees celsius|摄氏度|℃"),
-    ("yuan", 1.0, "元|人民币|rmb|cny|yuan"),
-    ("euro", 1.0, "€|eur|euros?|欧元"),
-    ("dollar", 1.0, "\\$|usd|us\\$|dollars?|美元"),
-    ("pound", 1.0, "£|gbp|pounds? sterling|英镑"),
-    ("voltage", 1.0, "v|volts?|伏特?"),
-    ("power", 1.0, "w|watts?|瓦特?"),
-    ("power", 1e3, "kw|kilowatts?|千瓦"),
-    ("power", 1e-3, "mw|milliwatts?|毫瓦"),
-)
-_SCALES = {
-    "thousand": 1e3, "千": 1e3, "million": 1e6, "mn": 1e6, "百万": 1e6, "billion": 1e9, "bn": 1e9,
-    "十亿": 1e9, "万": 1e4, "亿": 1e8,
-}  # fmt: skip
-_NUMBER = r"\d+(?:[,\u00a0\u202f ]\d{3}(?!\d))*(?:\.\d+)?"
-_PREFIX = r"(?P<before>us\$|\$|€|£|eur|usd|rmb|cny|gbp)?\s?"
-_UNIT = "|".join(f"(?P<u{n}>{spellings})" for n, (_, _, spellings) in enumerate(_UNITS))
+_SIGNS = "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
+_SCALE = "|".join(re.escape(word) for word in sorted(SCALES, key=len, reverse=True))
+_UNIT = "|".join(f"(?P<u{n}>{spellings})" for n, (_, _, spellings) in enumerate(UNITS))
+_UNIT_END = r"(?![a-zà-ÿ]|(?<=[a-z])\d)"
 _QUANTITY = re.compile(
-    rf"(?<![a-z\d_.])(?<![a-z][-_]){_PREFIX}(?P<number>{_NUMBER})"
-    rf"(?:\s?(?P<scale>{'|'.join(_SCALES)}))?"
-    rf"(?:[\s-]?(?:{_UNIT})(?![a-zà-ÿ]))?"
+    rf"(?<![a-z\d_.])(?<![a-z][-_])(?P<before>{_SIGNS})?\s?(?P<number>{GROUPED})"
+    rf"(?:\s?(?P<scale>{_SCALE}))?"
+    rf"(?:[\s-]?(?:{_UNIT}){_UNIT_END})?"
 )
-_ANY_UNIT = "|".join(spellings for _, _, spellings in _UNITS)
+_SHORT_SCALE = re.compile(
+    rf"(?P<amount>(?:{_SIGNS})\s?{GROUPED})\s?(?P<scale>{'|'.join(SHORT_SCALES)}){_UNIT_END}"
+)
+_CASED = re.compile(rf"(?<=\d)\s?({'|'.join(CASED)})\b")
+# A sign right before its number, not a range (5-10, 5 °C -10 °C) and not a tolerance (+/-5).
+_BELOW_ZERO = re.compile(r"(?:(?<![a-z\d.,)%°/])(?<!\d\s)(?<!°c\s)[-−–]|\bminus\s|零下\s?)$")
+_SAID_BELOW_ZERO = re.compile(r"\s+(?:below zero|unter null)\b")
+_SIGN_CHARACTERS = 8
+_SIGNED = ("temperature", "fahrenheit")
+_ANY_UNIT = "|".join(spellings for _, _, spellings in UNITS)
+_HAN_DIGIT = "[一二两三四五六七八九]"
 _IN_WORDS = re.compile(
-    rf"百分之(?P<share>{_NUMBER}|[{HAN_SIGNS}]+)"
-    rf"|(?<![\d{HAN_SIGNS}])(?P<han>[一二两三四五六七八九十][{HAN_SIGNS}]*)(?=\s?(?:{_ANY_UNIT}))"
-    rf"|(?P<english>{ENGLISH_NUMBER})(?=[\s-]?(?:{_ANY_UNIT})(?![a-zà-ÿ]))"
+    rf"百分之(?P<share>{GROUPED}|[{HAN_SIGNS}]+)"
+    rf"|(?<![\d几数{HAN_SIGNS}])(?!{_HAN_DIGIT}{{2}}(?![{HAN_SIGNS}]))"  # 三四天 is three or four
+    rf"(?P<han>[一二两三四五六七八九十][{HAN_SIGNS}]*)(?=\s?(?:{_ANY_UNIT}))"
+    rf"|(?P<english>{ENGLISH_NUMBER})(?=[\s-]?(?:{_ANY_UNIT}){_UNIT_END})"
 )
-_CURRENCIES = {
-    spelling: kind
-    for kind, spellings in {
-        "dollar": ("us$", "$", "usd"), "euro": ("€", "eur"), "pound": ("£", "gbp"),
-        "yuan": ("rmb", "cny"),
-    }.items()
-    for spelling in spellings
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number as it is written (in digits), its amount in its unit, its value in the base unit,
-    and what it measures ("" unknown).
+    and what it measures ("" unknown). A temperature below zero has a negative amount and value.
     """
 
     number: str
@@ -81,18 +57,40 @@ class Quantity:
     value: float
     kind: str
 
+    def is_of_unit(self, other: Quantity) -> bool:
+        """Whether both are told in the same unit, scales aside."""
+        return self.kind == other.kind and math.isclose(
+            self.value * other.amount, other.value * self.amount, rel_tol=1e-9
+        )
+
 
 def quantities_in(text: str) -> list[Quantity]:
     """The numbers of a text with their scale and unit, in order."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    found = []
-    for one in _QUANTITY.finditer(_IN_WORDS.sub(_in_digits, folded)):
-        kind, factor = _CURRENCIES.get(one["before"] or "", ""), 1.0
-        if (unit := one.lastgroup) and unit.startswith("u") and unit[1:].isdigit():
-            kind, factor, _ = _UNITS[int(unit[1:])]
-        amount = float(re.sub(r"[,\s]", "", one["number"])) * _SCALES.get(one["scale"] or "", 1.0)
-        found.append(Quantity(one["number"], amount, amount * factor, kind))
-    return found
+    cased = _CASED.sub(lambda one: f" {CASED[one[1]]}", unicodedata.normalize("NFKC", text))
+    plain = _IN_WORDS.sub(_in_digits, in_one_notation(cased))
+    plain = _SHORT_SCALE.sub(lambda one: f"{one['amount']} {SHORT_SCALES[one['scale']]}", plain)
+    return [_read(one) for one in _QUANTITY.finditer(plain)]
+
+
+def is_unit(word: str) -> bool:
+    """Whether a word in lower case is a unit's."""
+    return re.fullmatch(rf"{_ANY_UNIT}|{'|'.join(CASED).casefold()}", word) is not None
+
+
+def _read(found: re.Match[str]) -> Quantity:
+    kind, factor = CURRENCY_SIGNS.get(found["before"] or "", ""), 1.0
+    if (unit := found.lastgroup) and unit.startswith("u") and unit[1:].isdigit():
+        kind, factor, _ = UNITS[int(unit[1:])]
+    amount = float(plain_number(found["number"])) * SCALES.get(found["scale"] or "", 1.0)
+    if kind in _SIGNED and _is_below_zero(found):
+        amount = -amount
+    return Quantity(found["number"], amount, amount * factor, kind)
+
+
+def _is_below_zero(found: re.Match[str]) -> bool:
+    before = found.string[max(0, found.start("number") - _SIGN_CHARACTERS) : found.start("number")]
+    said_after = _SAID_BELOW_ZERO.match(found.string, found.end())
+    return said_after is not None or _BELOW_ZERO.search(before) is not None
 
 
 def _in_digits(found: re.Match[str]) -> str:
@@ -105,7 +103,7 @@ def _in_digits(found: re.Match[str]) -> str:
 def same_value(one: Quantity, other: Quantity) -> bool:
     """Whether two quantities are equal, a unit that is not told being any."""
     if not one.kind or not other.kind:
-        return math.isclose(one.amount, other.amount, rel_tol=1e-9)
+        return math.isclose(abs(one.amount), abs(other.amount), rel_tol=1e-9)
     return one.kind == other.kind and math.isclose(one.value, other.value, rel_tol=1e-9)
 
 
@@ -117,4 +115,15 @@ def wrong_unit(claimed: str, source: str) -> str:
             continue
         if any(plain_number(other.number) == plain_number(one.number) for other in given):
             return one.number
+    return ""
+
+
+def wrong_sign(claimed: str, source: str) -> str:
+    """The first temperature of a claim that the source gives on the other side of zero alone."""
+    given = quantities_in(source)
+    for one in quantities_in(claimed):
+        if one.kind not in _SIGNED or any(same_value(one, other) for other in given):
+            continue
+        if any(other.kind == one.kind and other.value == -one.value for other in given):
+            return f"-{one.number}" if one.value < 0 else one.number
     return ""

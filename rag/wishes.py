@@ -217,6 +217,8 @@ def _without_language(text: str) -> tuple[str, str, bool]:
     for pattern in _LANGUAGE_WISHES:
         if not (found := pattern.search(text)):
             continue
+        if _only_asks(text, found.start()):
+            continue
         groups = found.groupdict()
         name = (groups.get("name") or groups.get("whole") or "").casefold()
         rest = f"{text[: found.start()]} {text[found.end() :]}".strip(" ,，;；:：")
@@ -224,6 +226,23 @@ def _without_language(text: str) -> tuple[str, str, bool]:
     return text, "", False
 
 
+def _only_asks(text: str, at: int) -> bool:
+    """Whether a language is asked about, not wished for: "Do I have to answer in French?"."""
+    before = text[:at].rstrip()
+    return (
+        _IS_QUESTION.search(text) is not None
+        and any(sign.isalnum() for sign in before)
+        and before[-1].isalnum()  # else the wish stands apart from what is asked
+        and not _ASKS_US.search(before)
+    )
+
+
+_IS_QUESTION = re.compile(r"[?？]$|吗[。!！]*$")
+_ASKS_US = re.compile(
+    r"^(?:and |now |please )*(?:can|could|would|will) you\b|[你您]"
+    r"|^(?:请|請|麻烦|能不能|能否|可不可以)",
+    re.IGNORECASE,
+)
 _CODES = {name: code for code, names in _LANGUAGES.items() for name in names.split("|")}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fakes import passage
 
-from rag.dates import date_of, dates_in
+from rag.dates import date_of
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,3 @@ def test_else_the_files_date_is_told_as_such(tmp_path: Path) -> None:
     path.write_text("x")
     os.utime(path, (1_700_000_000, 1_700_000_000))
     assert date_of(passage("x", path=str(path))) == ("2023-11-14", False)
-
-
-def test_every_date_that_a_text_writes_out_is_told() -> None:
-    text = "From 30 June 2024 to 2024年7月1日; March 2024? Reviewed 2023-02-30 and 2023-05."
-    assert dates_in(text) == {"2024-06-30", "2024-07-01", "2023-05"}

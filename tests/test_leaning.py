@@ -22,6 +22,9 @@ LEANING = [
     "为什么？",
     "それはいくらですか？", "では、二番目は？", "그럼 가격은?", "그것은 얼마입니까?",
     "Und wie lange dauert das?", "Und was kostet er für die Firma?", "Et pour les enfants ?",
+    "How many employees does it have?", "What voltage does it need?", "Does that include VAT?",
+    "How much does this pump weigh?", "这个产品的保修期是多久？",
+    "该合同的期限是多久？", "这款产品多重？",
     "Combien coûte-t-elle ?", "¿Y en 2022?", "¿Cuánto cuesta eso?", "А сколько это стоит?",
 ]  # fmt: skip
 STANDING = [
@@ -29,7 +32,10 @@ STANDING = [
     "Is it possible to return the pump?", "How long does it take to charge the battery?",
     "When did Tesla sell his patents?", "Which city is the one that hosts the fair?",
     "What happens when the pump loses its pressure?", "What does ERR-4012 mean?",
-    "Why do cats sleep?",
+    "Why do cats sleep?", "What is it that the pump needs?", "What time is it in Tokyo?",
+   
+    "How many people does it take to lift the pump?", "该如何申请今年的年假？",
+    "那曲的海拔是多少？",
     "Android updates schedule for the P1", "What is the next planet after Mars?",
     "水泵的保修期有多长？", "什么是保险？", "借钱给朋友，他不还怎么办？",
     "其他城市的住宿标准是多少？",

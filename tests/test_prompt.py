@@ -68,6 +68,21 @@ def test_the_questions_language_is_named(question: str, name: str) -> None:
         ("The pump is blue. The sources do not mention its price.", False),
         ("The pump was not found in the cellar.", False),
         ("保修期为两年。", False),
+        ("NOT_FOUND [1].", True),
+        ("NOT_FOUND: the sources are about cats.", True),
+        ("The sources do not mention the price [1].", True),
+        ("The documents do not contain an answer.", True),
+        ("The document does not have the price.", True),
+        ("文档中没有提到价格 [1]。", True),
+        ("资料未包含价格。", True),
+        ("个人信息未经本人同意不得提供给第三方", False),
+        ("投标文件不得包含报价信息 [1]。", False),
+        ("身份信息不需要提供给他人。", False),
+        ("The documents do not have to be originals", False),
+        ("Source documents do not include VAT [1].", False),
+        ("Not found errors are retried", False),
+        ("NOT_FOUND_ERROR is retried", False),
+        ("`NOT_FOUND` is returned for a missing file [1].", False),
     ],
 )
 def test_refusals_are_recognised(text: str, expected: bool) -> None:
@@ -91,6 +106,11 @@ def test_a_language_without_its_own_refusal_gets_english() -> None:
 )
 def test_every_opening_of_a_refusal_is_held_back(text: str) -> None:
     assert all(may_become_refusal(text[:length]) for length in range(len(text) + 1))
+
+
+def test_what_only_opens_like_a_refusal_is_let_go_at_its_end() -> None:
+    assert may_become_refusal("Not found errors are")
+    assert not may_become_refusal("Not found errors are retried.")
 
 
 @given(st.text(max_size=30))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.quantities import quantities_in, same_value, wrong_unit
+from rag.quantities import quantities_in, same_value, wrong_sign, wrong_unit
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,24 @@ from rag.quantities import quantities_in, same_value, wrong_unit
         ("三千克", "3000", 3.0, "mass"),
         ("within twenty-four months", "24", 24.0, "months"),
         ("a two hundred and fifty gram sample", "250", 0.25, "mass"),
+        ("power of 5 MW", "5", 5e6, "power"),
+        ("power of 5 mW", "5", 5e-3, "power"),
+        ("$5m", "5", 5e6, "dollar"),
+        ("€3.2M", "3.2", 3.2e6, "euro"),
+        ("$50k", "50", 5e4, "dollar"),
+        ("5 m", "5", 5.0, "length"),
+        ("5 m²", "5", 5.0, "area"),
+        ("5平方公里", "5", 5e6, "area"),
+        ("-5 °C", "5", -5.0, "temperature"),
+        ("零下5℃", "5", -5.0, "temperature"),
+        ("5 °C below zero", "5", -5.0, "temperature"),
+        ("+/-5 °C", "5", 5.0, "temperature"),
+        ("5日元", "5", 5.0, "yen"),
+        ("5港元", "5", 5.0, "hong kong dollar"),
+        ("2,5 kg", "2.5", 2.5, "mass"),
+        ("3,2 Mio. Euro", "3.2", 3.2e6, "euro"),
+        ("三点五米", "3.5", 3.5, "length"),
+        ("7周年", "7", 7.0, ""),
         ("in 2024 nobody", "2024", 2024.0, ""),
     ],
 )
@@ -65,6 +83,15 @@ def test_a_number_word_without_a_unit_is_no_quantity() -> None:
         ("12 months", "保修十二个月", ""),
         ("24个月", "twenty-four months", ""),
         ("120万元", "一百二十万元", ""),
+        ("5 MW", "5 mW", "5"),
+        ("5 MW", "5000 kW", ""),
+        ("70 °F", "70 °C", "70"),
+        ("5 lb", "5 kg", "5"),
+        ("5 m²", "5 m", "5"),
+        ("5平方米", "5平方公里", "5"),
+        ("5 bar", "5 kPa", "5"),
+        ("5日元", "5元", "5"),
+        ("2 GB", "2 MB", "2"),
         ("30 days", "within 30 days, at 5 %", ""),
         ("30 months", "within 30 days", "30"),
         ("30 months", "within 31 days", ""),  # another figure: that is for another check
@@ -83,3 +110,21 @@ def test_what_is_repeated_is_never_wrong(number: object, unit: str) -> None:
     assert wrong_unit(text, f"it is {text} in all") == ""
     (one,) = quantities_in(text)
     assert one.kind and same_value(one, one)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "source", "wrong"),
+    [
+        ("5 °C", "at -5 °C", "5"),
+        ("-5 °C", "at 5 °C", "-5"),
+        ("-5 °C", "minus 5 °C", ""),
+        ("5 °C", "-5 to 5 °C", ""),
+        ("15 °C", "10–15 °C", ""),
+        ("15 °C", "10 –15 °C", ""),
+        ("15 °C", "10°C-15°C", ""),
+        ("-20 °C", "-20 to 5 °C", ""),
+        ("5 kg", "-5 kg", ""),
+    ],
+)
+def test_a_temperature_on_the_other_side_of_zero(claimed: str, source: str, wrong: str) -> None:
+    assert wrong_sign(claimed, source) == wrong

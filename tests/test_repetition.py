@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.repetition import until_repeated
+from rag.repetition import MAX_VARIANTS, MAX_WIDE_VARIANTS, until_repeated
 
 
 def pieces(text: str, size: int, closed: list[bool]) -> Generator[str, None, None]:
@@ -42,3 +42,36 @@ def test_what_does_not_repeat_is_left_alone(numbers: list[int], size: int) -> No
     names = ["".join(chr(ord("a") + int(d)) for d in str(n)) for n in numbers]
     text = " ".join(f"The answer that is called {name} holds.\n" for name in names)
     assert cut(text, size) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Revenue in 2021 was 5 million euros [1]. Revenue in 2022 was 6 million euros [2]. "
+        "Revenue in 2023 was 7 million euros [3]. ",
+        "- Model X100 has a warranty of 2 years [1]\n- Model X200 has a warranty of 3 years [1]\n"
+        "- Model X300 has a warranty of 5 years [1]\n",
+        "2021年公司营业收入总额为人民币5亿元[1]。2022年公司营业收入总额为人民币6亿元[2]。"
+        "2023年公司营业收入总额为人民币7亿元[3]。",
+        "The dose of the medicine is 1.5 ml. The dose of the medicine is 15 ml. ",
+    ],
+)
+def test_other_figures_say_something_new(text: str) -> None:
+    assert cut(text) == text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("Run the command {n} again and then wait.\n", MAX_VARIANTS + 1),
+        ("Row {n} of the listing holds {n} articles.\n", MAX_WIDE_VARIANTS + 1),
+    ],
+)
+def test_counting_on_and_on_ends_too(sentence: str, kept: int) -> None:
+    text = "".join(sentence.format(n=n) for n in range(100))
+    assert cut(text, 1).count("\n") == kept
+
+
+def test_the_number_of_a_citation_makes_nothing_new() -> None:
+    text = "The pump is red and rather large [1]. The pump is red and rather large [2]. More. "
+    assert "More" not in cut(text)

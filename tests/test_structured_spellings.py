@@ -17,7 +17,7 @@ from rag.structured.spellings import CONTINENTAL, number_spellings, plain_decima
         ("亏损三百元", {"300", "-300"}),
         ("It is 12.5 percent.", {"12.5", "12.5%"}),
         ("1.13 million", {"1.13", "1130000"}),
-        ("1.200,50", {"1.2", "50", f"1200.5{CONTINENTAL}"}),
+        ("1.200,50", {"1200.5", f"1200.5{CONTINENTAL}"}),
         ("nothing", set()),
     ],
 )

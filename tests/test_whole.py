@@ -159,6 +159,34 @@ def test_all_items_are_listed_once_each_cited(indexes: Indexes) -> None:
     assert not any("Summarize" in prompt[-1].content for prompt in generator.prompts)
 
 
+class CutGeneration(ScriptedGeneration):
+    """Ends in the midst of its last line."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield from super().__iter__()
+        self.finish_reason = "length"
+
+
+class CutGenerator(NotingGenerator):
+    def generate(self, messages: Sequence[Message], **others: Any) -> ScriptedGeneration:
+        whole = super().generate(messages, **others)
+        return CutGeneration(f"{''.join(whole)}\n- The supplier of the", 10, None)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [("List all suppliers", "The list is not complete"), ("列出所有 suppliers", "列表不完整")],
+)
+def test_a_list_that_was_cut_off_says_so(indexes: Indexes, question: str, said: str) -> None:
+    footnote = Footnote(
+        indexes, WordEncoder(), CutGenerator("x"), max_answer_tokens=100, context_tokens=400
+    )
+    answer = footnote.ask(question)
+    *items, empty, last = answer.text.splitlines()
+    assert last.startswith(said) and not empty
+    assert len(items) == len(TOPICS) and all("Limited[" in item for item in items)
+
+
 def test_of_a_list_too_long_the_best_is_read_and_that_is_said(indexes: Indexes) -> None:
     footnote, _ = make(indexes, "never", context_tokens=100)
     answer = footnote.ask("List all suppliers")

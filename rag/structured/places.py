@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from rag.dates import dates_in
 from rag.injection import holds_order
 from rag.literals import literal_pattern, normalized
 from rag.sentences import ROW_START, split_sentences
 from rag.structured.spellings import CONTINENTAL, number_spellings, plain_decimal
 from rag.types import Passage
+from rag.written_dates import dates_in
 
 MAX_SENTENCES = 6  # that one value may reach over
 _WHOLE_NUMBER = re.compile(r"[-−–+]?\d+(?:[, ]\d{3})*")  # 1.10 may be a version

@@ -13,8 +13,14 @@ from rag.known_sentences import KnownSentences
 from rag.repetition import until_repeated
 from rag.sentences import split_sentences
 from rag.support import SupportChecker
-from rag.types import AnswerEvent, Message, Passage, Progress, SourcesFound
-from rag.whole.mapping import MAX_LIST_TOKENS, MAX_NOTE_TOKENS, read_sections, without_copies
+from rag.types import AnswerEvent, AnswerText, Message, Passage, Progress, SourcesFound
+from rag.whole.mapping import (
+    MAX_LIST_TOKENS,
+    MAX_NOTE_TOKENS,
+    SectionNotes,
+    read_sections,
+    without_copies,
+)
 from rag.whole.plan import Plan
 from rag.whole.prompts import build_final, build_notes
 from rag.whole.sections import Section, count_all, sections_of, spread
@@ -75,8 +81,8 @@ class WholeAnswers:
             yield from self._found(run, plan, plan.passages, [said])
         else:
             sections = yield from self._choose(run, plan, generator)
-            for several in (yield from self._read(run, plan, sections, generator)):
-                notes += several
+            for one in (yield from self._read(run, plan, sections, generator)):
+                notes += one.items
         messages = build_final(
             kind, plan.titles, run.passages, _fitting(notes, room, generator), language
         )
@@ -88,11 +94,13 @@ class WholeAnswers:
         """Every item of every section, each once."""
         sections = yield from self._choose(run, plan, generator)
         several = yield from self._read(run, plan, sections, generator)
-        items = without_copies([item for items in several for item in items])
+        items = without_copies([item for one in several for item in one.items])
         if not items:
             yield from run.abstain()
             return
         yield from self._show(run, "\n".join(f"- {item}" for item in items))
+        if any(one.is_cut for one in several) and not run.abstained:
+            yield from run.take([AnswerText(f"\n\n{text_of('cut', plan.language)}")])
 
     def _choose(
         self, run: AnswerRun, plan: Plan, generator: Generator
@@ -122,14 +130,14 @@ class WholeAnswers:
 
     def _read(
         self, run: AnswerRun, plan: Plan, sections: Sequence[Section], generator: Generator
-    ) -> Iteration[AnswerEvent, None, list[list[str]]]:
+    ) -> Iteration[AnswerEvent, None, list[SectionNotes]]:
         """The model's notes on each section; progress is told meanwhile."""
         kind, language, total = plan.task.kind, plan.language, len(sections)
         prompts = [build_notes(kind, plan.question, one, language) for one in sections]
         max_tokens = min(
             MAX_LIST_TOKENS if kind == "list" else MAX_NOTE_TOKENS, self._max_answer_tokens
         )
-        notes: list[list[str]] = []
+        notes: list[SectionNotes] = []
         reading = read_sections(
             run,
             prompts,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from rag.answer_run import AnswerRun
 from rag.generate import Generator
@@ -20,6 +21,14 @@ _ITEM = re.compile(r"^\s*(?:[-*•·]|\d+[.)、])\s*(?P<text>.+)$")
 _MARK = re.compile(r"\[\d+\]")
 
 
+@dataclass(frozen=True, slots=True)
+class SectionNotes:
+    """What was noted on a section; `is_cut` where the model had more to write than it may."""
+
+    items: list[str]
+    is_cut: bool = False
+
+
 def read_sections(
     run: AnswerRun,
     prompts: Sequence[Sequence[Message]],
@@ -28,18 +37,18 @@ def read_sections(
     firsts: Sequence[int],
     max_tokens: int,
     temperature: float,
-) -> Iteration[list[str], None, None]:
+) -> Iteration[SectionNotes, None, None]:
     """The notes on each section, in order; `firsts` are the numbers they begin with.
 
-    Leaving early stops those that are being read.
+    A line that was cut off is left out. Leaving early stops those that are being read.
 
     Raises GenerationError if the model fails.
     """
     stopped = threading.Event()
 
-    def read(prompt: Sequence[Message]) -> str:
+    def read(prompt: Sequence[Message]) -> tuple[str, bool]:
         if stopped.is_set():
-            return ""
+            return "", False
         generation = generator.generate(prompt, max_tokens=max_tokens, temperature=temperature)
         text = ""
         try:
@@ -50,14 +59,16 @@ def read_sections(
         finally:
             generation.close()
             counted.append((generation.prompt_tokens, generation.completion_tokens))
-        return text
+        is_cut = generation.finish_reason == "length"
+        return text.rpartition("\n")[0] if is_cut else text, is_cut
 
     counted: list[tuple[int, int]] = []
     pool = ThreadPoolExecutor(NUM_AT_ONCE, thread_name_prefix="section")
     try:
         readings = [pool.submit(read, prompt) for prompt in prompts]
         for first, reading in zip(firsts, readings, strict=True):
-            yield items_in(reading.result(), first)
+            text, is_cut = reading.result()
+            yield SectionNotes(items_in(text, first), is_cut)
     finally:
         stopped.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -12,6 +12,7 @@ _TEXTS = {
         "quoted": "no language model: this quotes the first sentences of the sections",
         "quoted_list": "no language model: this quotes the matching passages",
         "too_long": "a section was left out: it does not fit the model",
+        "cut": "The list is not complete: some sections hold more items than could be written.",
         "which": "Which document is meant? Name it by its title or file name, or ask about it "
         "first.",
         "empty": "{titles} holds no text that could be read.",
@@ -25,6 +26,7 @@ _TEXTS = {
         "quoted": "没有语言模型：以下引用各部分的第一句",
         "quoted_list": "没有语言模型：以下引用相关段落",
         "too_long": "有一部分因超出模型的长度而未读",
+        "cut": "列表不完整：有的部分条目太多，未能全部列出。",
         "which": "您指的是哪份文档？请写出它的标题或文件名，或先就它提问。",
         "empty": "{titles} 中没有可读的文字。",
     },
