@@ -141,12 +141,14 @@ async def leave() -> None:
     session = context.session
     socket_id = session.socket_id
     reply: Reply | None = cl.user_session.get(REPLY)
+    await asyncio.sleep(0)  # that a new conversation is begun was sent before, and may be in line
 
     async def stop_unless_back() -> None:
         if not session.to_clear:
             await asyncio.sleep(GRACE_SECONDS)
         task = session.current_task
-        if session.socket_id == socket_id and task and not is_followed(task):
+        is_wanted = is_followed(task) and not session.to_clear  # else the asker has left it
+        if session.socket_id == socket_id and task and not is_wanted:
             if reply is not None:
                 reply.is_lost = not session.to_clear
             task.cancel()

@@ -13,7 +13,7 @@ import socketio
 from browser_page import serve
 from page_service import FAULT_QUESTION, FAULT_QUOTE
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 60
 
 
 class Visitor:
@@ -42,7 +42,7 @@ class Visitor:
     async def leave(self, *, for_good: bool = False) -> None:
         """Close the page, or begin a new conversation in it."""
         if for_good:
-            await self._client.emit("clear_session")
+            await self._client.call("clear_session")  # heard, before this client drops its line
         await self._client.disconnect()
 
     async def ask(self, question: str, *, task: str = "answer") -> str:
