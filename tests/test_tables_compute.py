@@ -59,6 +59,8 @@ def test_sums_counts_and_groups_are_those_of_plain_python(
         ("What does fault code E12 mean, and how long is it off?", "no"),
         ("Did they mean the mean of the sales?", "surely"),
         ("What is the mean revenue?", "surely"),
+        ("What is a member with above-average experience in a topic called?", "no"),
+        ("Is the price below the average of last year?", "surely"),
         ("保修期多久？", "no"),
     ],
 )

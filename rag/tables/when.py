@@ -33,7 +33,8 @@ _STRONG = re.compile(
     r"|biggest|earliest|latest|cheapest|oldest|newest))\b",
     re.IGNORECASE,
 )
-# "What does it mean?" asks for no mean.
+# "Above-average experience" asks for no average, "What does it mean?" for no mean.
+_ADJECTIVE = re.compile(r"\b(?:above|below)[ -]average\b(?!\s+of\b)", re.IGNORECASE)
 _VERB_MEAN = re.compile(
     r"\b(?:do|does|did)\b(?:(?!\b(?:the|a) mean\b)[^.?!;])*?\bmean\b", re.IGNORECASE
 )
@@ -62,6 +63,7 @@ _Read = tuple[list[Table], str, tuple[StoredChunk, ...]]
 
 def asks_to_compute(question: str) -> Literal["surely", "perhaps", "no"]:
     """Whether a question has a word for a sum, a count, an extreme; or for a comparison, a list."""
+    question = _ADJECTIVE.sub("", question)
     question = _VERB_MEAN.sub(lambda found: found[0][: -len("mean")], question)
     if _STRONG.search(question):
         return "surely"
