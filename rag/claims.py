@@ -19,6 +19,7 @@ Verdict = Literal["supported", "unsupported", "contradicted"]
 
 MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
 FULL_DATE = len("2024-03-05")
+OF_CALENDAR = ("months", "time")  # 2024年 may be a date, and 5天 tells what 5日 is
 _ROW = "|"
 _ONE_UNSAID = re.compile(
     r"每|[日月年]均|年度|\b(?:per|each|every|daily|weekly|monthly|yearly|annual(?:ly)?)\b"
@@ -44,25 +45,32 @@ def telling_figures(statement: str, question: str) -> set[str]:
 
 def missing_figure(statement: str, source: str) -> str:
     """The first figure of a statement that a source does not give; "" if all stand there."""
-    known, counted = numbers_in(source), numbers_in(without_marks(source))
     read = {plain_number(other) for other in other_readings(source).values()}
-    read |= {str(int(part)) for one in dates_in(source) for part in one.split("-")}
-    known, counted = known | read, counted | read
+    dated = {str(int(part)) for one in dates_in(source) for part in one.split("-")}
+    known = numbers_in(source) | read | dated
+    counted = numbers_in(without_marks(source)) | read | dated
+    undated = without_dates(source)
+    measured = numbers_in(without_marks(undated)) | read
     stated, given = quantities_in(statement), quantities_in(source)
-    with_units = {
-        plain_number(one.number) for one in stated if one.kind and _is_figure(one, given, source)
-    }
+    given_apart = quantities_in(undated)
+    figures = {one for one in stated if one.kind and _is_figure(one, given, source)}
+    with_units = {plain_number(one.number) for one in figures}
+    of_measures = {plain_number(one.number) for one in figures if one.kind not in OF_CALENDAR}
     equal = {
-        plain_number(one.number) for one in stated if any(same_value(one, other) for other in given)
+        plain_number(one.number)
+        for one in stated
+        for other in (given if one.kind in ("", *OF_CALENDAR) else given_apart)
+        if same_value(one, other)
     }
     equal |= {
         plain_number(here)
         for here, there in other_readings(statement).items()
         if plain_number(there) in known
     }
-    figures = (figures_in(statement) | with_units) - equal
-    # "Step 5" may cite the line that 5. begins; five years may not.
-    return min((figures & with_units) - counted | (figures - known), default="")
+    figures_left = (figures_in(statement) | with_units) - equal
+    # "Step 5" may cite the line that 5. begins; five years may not, nor 10 kg the 10 October.
+    missing = figures_left - known | (figures_left & with_units) - counted
+    return min(missing | (figures_left & of_measures) - measured, default="")
 
 
 def _is_figure(one: Quantity, given: Sequence[Quantity], source: str) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag.claims import Fault, find_fault, telling_figures
+from rag.claims import Fault, find_fault, missing_figure, telling_figures
 from rag.encoder import TextEncoder, Vectors
 from rag.injection import holds_order
 from rag.language import detect_language
@@ -160,6 +160,8 @@ class SupportChecker:
                 near = float(meaning[first : last + 1].max())
                 stated = numbers_in(without_marks(text)) if figures else set()
                 right = len(figures & stated) / len(figures) if figures else 1.0
+                if figures and right == 1.0 and self._is_of_something_else(statement, text):
+                    right = 0.0
                 is_told = right == 1.0 and bool(figures)
                 score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
                 score -= LONG_QUOTE_PENALTY * (last - first)
@@ -175,6 +177,10 @@ class SupportChecker:
                         )
         start, end = spans[best[0]][0], spans[best[1]][1]
         return Support(passage, start, end, max(best_score, 0.0), is_close, is_sure)
+
+    def _is_of_something_else(self, statement: str, text: str) -> bool:
+        """Whether a text's figures, which are the statement's, are of another kind: 10 October."""
+        return bool(missing_figure(statement, f"{text}\n{self._question}"))
 
     def _share(self, words: set[str], held: set[str]) -> float:
         """The share of the words that is held; a word of every sentence counts for little."""

@@ -35,6 +35,7 @@ UNITS: tuple[tuple[str, float, str], ...] = (
     ("time", 604_800.0, "weeks?|周(?!年|岁|期)|个?星期"),
     ("months", 1.0, "months?|个月"),
     ("months", 12.0, "years?|年"),
+    ("multiple", 1.0, "倍"),
     ("percent", 1.0, "%|percent|per cent"),
     ("temperature", 1.0, "°\\s?c|degrees celsius|摄氏度"),
     ("fahrenheit", 1.0, "°\\s?f|degrees fahrenheit|华氏度"),

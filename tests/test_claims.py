@@ -67,6 +67,10 @@ def test_the_figures_that_a_statement_adds() -> None:
         ("Die Sitzung ist am 5. März 2024.", "The meeting is on 2024-03-05.", ""),
         ("The meeting is on 5 March 2024.", "Am 05.03.2024 ist Sitzung.", ""),
         ("The meeting is on 5 April 2024.", "Die Sitzung ist am 5. März 2024.", "4"),
+        ("油价提高了10倍。", "1973年10月6日，战争爆发。", "10"),
+        ("油价提高了10倍。", "1973年10月6日之后，油价提高了十倍。", ""),
+        ("It weighs 6 kg.", "On 6 October 1973 it was weighed.", "6"),
+        ("公司成立于2024年。", "公司2024年3月5日成立。", ""),
     ],
 )
 def test_a_figure_must_stand_in_the_source(statement: str, source: str, missing: str) -> None:

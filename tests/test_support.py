@@ -80,6 +80,13 @@ def test_a_number_that_counts_lines_is_no_figure_of_the_statement() -> None:
     assert (found.marker, found.supported) == (2, True)
 
 
+def test_a_date_is_no_figure_of_a_measure() -> None:
+    text = "战争之后，1973年10月6日油价开始上涨。国王说，油价应当提高到十 倍以上。"
+    checker = SupportChecker([passage(text, 1)], WordEncoder())
+    (found,) = checker.cite("战争之后，油价上涨，提高了10倍", [1])
+    assert found.supported and found.quote.endswith("国王说，油价应当提高到十 倍以上。")
+
+
 def test_unknown_numbers_are_dropped(checker: SupportChecker) -> None:
     assert [c.marker for c in checker.cite("Cats sleep all day", [7, 2, 2])] == [2]
     assert checker.cite("Ravens can count to nine", [7]) == []
