@@ -269,7 +269,7 @@ def test_a_file_of_another_conversation_is_not_offered_to_be_asked(page: Any) ->
 
 def test_files_that_wait_go_into_the_conversation_they_were_dropped_on(page: Any) -> None:
     held: list[Any] = []
-    page.route("**/api/documents?name=first*", held.append)
+    page.route("**/api/documents?name=first*", lambda route: held.append(route))
     with page.expect_request(re.compile(r"/api/documents\?name=first")) as first:
         drop(page, "drop-here", ("first.txt", "one"), ("second.txt", "two"))
     page.get_by_test_id("chip-sending").nth(1).wait_for()
