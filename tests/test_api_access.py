@@ -38,6 +38,8 @@ ANY = {
     "PUT /api/conversations/{conversation}/narrowing",
     "GET /api/{path:path}", "POST /api/{path:path}", "PUT /api/{path:path}",
     "DELETE /api/{path:path}", "PATCH /api/{path:path}",
+    "GET /v1/{path:path}", "POST /v1/{path:path}", "PUT /v1/{path:path}",
+    "DELETE /v1/{path:path}", "PATCH /v1/{path:path}",
 }  # fmt: skip
 OWN_FILES_OR_ADMIN = {"DELETE /api/documents/{document_id:int}"}
 FILLED = {
