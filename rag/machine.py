@@ -14,6 +14,7 @@ from typing import Literal
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
 # oneDNN computes in bfloat16 from AVX-512 on; below, far slower than in float32.
 BFLOAT16_FLAGS = {"avx512bw", "avx512_bf16", "amx_bf16", "bf16"}
+MEMORY_STATE = Path("/proc/meminfo")  # of Linux
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
@@ -45,6 +46,15 @@ def memory_bytes() -> int:
     with suppress(OSError, ValueError):  # "max", or no control group: no limit
         size = min(size, int(MEMORY_LIMIT.read_text("ascii")))
     return size
+
+
+def free_memory_bytes() -> int:
+    """What programs can still take of this machine's memory; 0 where the system does not tell."""
+    with suppress(OSError, ValueError):
+        for line in MEMORY_STATE.read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def gpu_memory_bytes() -> int:

@@ -68,3 +68,13 @@ def test_a_build_of_torch_without_cuda_has_no_gpu(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(machine.importlib.metadata, "version", lambda name: "2.13.0+cpu")
     monkeypatch.setattr(machine.subprocess, "run", fail)
     assert machine.gpu_memory_bytes() == 0
+
+
+def test_free_memory_is_the_systems_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    monkeypatch.setattr(machine, "MEMORY_STATE", file)
+    assert machine.free_memory_bytes() == 0
+    file.write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\nSwapTotal: 0 kB\n")
+    assert machine.free_memory_bytes() == 2 << 20
+    file.write_text("MemTotal: 9 kB\n")
+    assert machine.free_memory_bytes() == 0

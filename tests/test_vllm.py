@@ -176,6 +176,20 @@ def test_the_rules_are_read_before_the_first_question(make: Make, tmp_path: Path
     assert "1,024 tokens" in lines[0] and generator.state == "stopped"
 
 
+@pytest.mark.parametrize(("free", "is_warned"), [(1, True), (0, False), (1 << 40, False)])
+def test_too_little_free_memory_is_told_before_loading(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, is_warned: bool
+) -> None:
+    monkeypatch.setattr("rag.generate.vllm.free_memory_bytes", lambda: free)
+    lines: list[str] = []
+    options = VllmOptions("cpu", max_model_len=1024)
+    generator = VllmGenerator(
+        str(tmp_path), name="x", options=options, make_engine=LetterEngine, say=lines.append
+    )
+    generator.close()
+    assert [line.split()[0] for line in lines] == ["The"] * is_warned + ["Loading"]
+
+
 def test_closing_ends_answers_with_an_error(make: Make) -> None:
     generator, engine = make(gate=True)
     assert engine.gate is not None

@@ -19,6 +19,7 @@ from rag.generate.vllm_options import (
     prepare_process,
 )
 from rag.generate.vllm_thread import EngineThread, Say, State, VllmGeneration
+from rag.machine import free_memory_bytes
 from rag.tokens import ChatTokenizer
 from rag.types import Message
 
@@ -55,6 +56,8 @@ class VllmGenerator:
         ids = self._tokenizer.encode_chat(warm_up) if warm_up else []
 
         def open_engine() -> Engine:
+            if options.device == "cpu" and (told := _too_little_free(choice.plan.weight_bytes)):
+                say(told)
             say(
                 f"Loading the language model ({gib(choice.plan.weight_bytes)}), "
                 f"for prompts of up to {self.max_model_len:,} tokens"
@@ -130,6 +133,18 @@ class VllmGenerator:
     def close(self) -> None:
         """Free the model; answers under way end with GenerationError."""
         self._engine.close()
+
+
+def _too_little_free(num_bytes: int) -> str:
+    """A warning where other programs hold so much memory that the system may end this one."""
+    free = free_memory_bytes()
+    if not 0 < free < num_bytes:
+        return ""
+    return (
+        f"The language model takes {gib(num_bytes)} of memory and {gib(free)} are free: close "
+        "other programs, or set generator to a smaller model or none; else the system may end "
+        "Footnote"
+    )
 
 
 def _warm_up(engine: Engine, ids: list[int]) -> None:
