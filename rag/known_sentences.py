@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 import numpy as np
@@ -38,26 +39,60 @@ class KnownSentences:
 
 
 class Recent:
-    """The vectors of what was encoded last, for all answers. Safe to use from many threads."""
+    """The vectors of what was encoded last, for all answers. Safe to use from many threads.
+
+    What one answer has encoded just now others wait for: many at once ask for the same passages.
+    """
 
     def __init__(self, limit: int = RECENT_SENTENCES) -> None:
         self._limit = limit
         self._held: OrderedDict[str, Vectors] = OrderedDict()
+        self._coming: dict[str, Future[Vectors]] = {}
         self._lock = threading.Lock()
 
-    def find(self, texts: Iterable[str]) -> dict[str, Vectors]:
-        """Those of the texts that are held."""
+    def encode(
+        self, text_of: Mapping[str, str], encode: Callable[[list[str]], Vectors]
+    ) -> dict[str, Vectors]:
+        """The vector (d,) of each text by its name. Raises what `encode` raised, for others too."""
         with self._lock:
-            found = {text: self._held[text] for text in texts if text in self._held}
-            for text in found:
-                self._held.move_to_end(text)
-            return found
+            found = {name: self._held[name] for name in text_of if name in self._held}
+            for name in found:
+                self._held.move_to_end(name)
+            rest = [name for name in text_of if name not in found]
+            awaited = {name: self._coming[name] for name in rest if name in self._coming}
+            own: dict[str, Future[Vectors]] = {n: Future() for n in rest if n not in awaited}
+            self._coming |= own
+        if own:
+            found |= self._make(own, [text_of[name] for name in own], encode)
+        return found | {name: future.result() for name, future in awaited.items()}
 
-    def keep(self, made: Iterable[tuple[str, Vectors]]) -> None:
+    def _make(
+        self,
+        own: Mapping[str, Future[Vectors]],
+        texts: list[str],
+        encode: Callable[[list[str]], Vectors],
+    ) -> dict[str, Vectors]:
+        """Encode, and hand the vectors to those who wait."""
+        try:
+            # Rows alone, not the block that they are part of.
+            made = {name: row.copy() for name, row in zip(own, encode(texts), strict=True)}
+        except BaseException as error:
+            self._settle(own, {})
+            for future in own.values():
+                future.set_exception(error)
+            raise
+        self._settle(own, made)
+        for name, future in own.items():
+            future.set_result(made[name])
+        return made
+
+    def _settle(self, own: Iterable[str], made: Mapping[str, Vectors]) -> None:
         with self._lock:
-            for text, vector in made:
-                self._held[text] = vector.copy()  # a row alone, not the block that it is part of
-                self._held.move_to_end(text)
+            for name in own:
+                del self._coming[name]
+            self._held |= made
+            for name in made:
+                self._held.move_to_end(name)
             while len(self._held) > self._limit:
                 self._held.popitem(last=False)
 
@@ -87,24 +122,15 @@ class PassageEncoder:
         if self._vectors is None:
             self._vectors = self._look_up()
         names = [_one_line(text) for text in texts]
-        missing = self._missing(names)
-        self._vectors.update(self._recent.find(missing))
-        if missing := self._missing(names):
-            text_of = dict(zip(names, texts, strict=True))
-            made = self._encoder.encode_documents([text_of[name] for name in missing])
-            self._recent.keep(zip(missing, made, strict=True))
-            self._vectors.update(zip(missing, made, strict=True))
+        text_of = dict(zip(names, texts, strict=True))
+        missing = {name: text for name, text in text_of.items() if name not in self._vectors}
+        self._vectors |= self._recent.encode(missing, self._encoder.encode_documents)
         found = [self._vectors[name] for name in names]
         return np.stack(found) if found else np.zeros((0, self.dimension), np.float32)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, d), unit rows."""
         return self._encoder.encode_queries(texts)
-
-    def _missing(self, names: Sequence[str]) -> list[str]:
-        """Each once, in order."""
-        assert self._vectors is not None
-        return [name for name in dict.fromkeys(names) if name not in self._vectors]
 
     def _look_up(self) -> dict[str, Vectors]:
         known: dict[str, Vectors] = {}

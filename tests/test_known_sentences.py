@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from fakes import WordEncoder
 
 from ingest.refine import refine
 from rag.catalog import Catalog
-from rag.encoder import embedding_key
+from rag.encoder import Vectors, embedding_key
 from rag.federation import Federation, Part
 from rag.indexes import Indexes
 from rag.known_sentences import KnownSentences, PassageEncoder, Recent
@@ -111,6 +113,55 @@ def test_what_another_answer_had_encoded_is_known_until_newer_takes_its_place() 
     assert encode("c", "a\nb") == []
     assert encode("d", "c") == ["d"]
     assert encode("c", "d", "a b") == ["a b"]
+
+
+class HeldEncoder(WordEncoder):
+    """Says when it is asked for a text, and goes on when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = {text: threading.Event() for text in "abc"}
+        self.may_go_on = threading.Event()
+        self.error: Exception | None = None
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        for text in texts:
+            self.asked[text].set()
+        if "a" in texts and not self.may_go_on.wait(20):
+            raise TimeoutError
+        if "a" in texts and self.error is not None:
+            raise self.error
+        return super().encode_documents(texts)
+
+
+def test_what_another_answer_is_having_encoded_is_awaited() -> None:
+    encoder, recent = HeldEncoder(), Recent()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["a", "b"])
+        assert encoder.asked["a"].wait(20)
+        other = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["b", "c"])
+        assert encoder.asked["c"].wait(20)
+        encoder.may_go_on.set()
+        assert np.allclose(first.result(20), WordEncoder().encode_documents(["a", "b"]))
+        assert np.allclose(other.result(20), WordEncoder().encode_documents(["b", "c"]))
+    assert sorted(encoder.documents) == ["a", "b", "c"]
+
+
+def test_a_failure_is_told_to_those_who_wait_and_tried_again_by_the_next() -> None:
+    encoder, recent = HeldEncoder(), Recent()
+    encoder.error = MemoryError("no room")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["a", "b"])
+        assert encoder.asked["a"].wait(20)
+        other = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["b", "c"])
+        assert encoder.asked["c"].wait(20)
+        encoder.may_go_on.set()
+        for waiting in (first, other):
+            with pytest.raises(MemoryError, match="no room"):
+                waiting.result(20)
+    encoder.error = None
+    one = PassageEncoder(encoder, [], None, recent)
+    assert np.allclose(one.encode_documents(["a"]), WordEncoder().encode_documents(["a"]))
 
 
 @pytest.mark.parametrize("words_only", [False, True])
