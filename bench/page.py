@@ -94,6 +94,9 @@ def measure(server: ChatServer, given: argparse.Namespace) -> dict[str, Any]:
                 result["load"] = measure_loading(browser, server.url, given.visits)
             if "search" in given.parts:
                 result["search"] = measure_search(browser, server.url, asked, given.searches)
+    if "search" in given.parts:
+        unasked = asked[given.searches + 1 :]  # the answer to what was asked is cached
+        result["search"]["sent"] = measure_sent(server.url, unasked[: given.searches])
     if "sessions" in given.parts:
         name = f"{given.sessions} sessions, {'real' if given.model else 'scripted'} model"
         result[name] = measure_sessions(server, asked, given.sessions)
@@ -168,6 +171,12 @@ def measure_search(browser: Any, url: str, asked: Sequence[str], count: int) -> 
     return {"searches": count, "first_ms": round(first), **spread(others, 1)}
 
 
+def measure_sent(url: str, asked: Sequence[str]) -> dict[str, int | None]:
+    """Until the page's socket has the list; what the browser takes beyond that is its drawing."""
+    heard = [asyncio.run(_converse(url, [one], 1, "search"))[0] for one in asked]
+    return spread([one.source for one in heard if one.source is not None])
+
+
 def spread(values: Sequence[float], factor: float = 1000) -> dict[str, int | None]:
     """Median and 95th percentile in milliseconds, of seconds; None where there are no values."""
     if not values:
@@ -206,14 +215,16 @@ def measure_sessions(server: ChatServer, asked: Sequence[str], count: int) -> di
     }
 
 
-async def _converse(url: str, asked: Sequence[str], count: int) -> list[Heard]:
+async def _converse(
+    url: str, asked: Sequence[str], count: int, task: str = "answer"
+) -> list[Heard]:
     """All connect before the first asks."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         talks = [_Talk(url, asked[n % len(asked)], http) for n in range(count)]
         await asyncio.gather(*(talk.connect() for talk in talks))
-        await asyncio.gather(*(talk.ask() for talk in talks if not talk.heard.error))
+        await asyncio.gather(*(talk.ask(task) for talk in talks if not talk.heard.error))
     return [talk.heard for talk in talks]
 
 
@@ -247,11 +258,11 @@ class _Talk:
         except Exception as error:
             self.heard.error = f"{type(error).__name__}: {error}"[:200]
 
-    async def ask(self) -> None:
+    async def ask(self, task: str) -> None:
         """To the end of the answer, or of our patience."""
         message = {
             "id": str(uuid.uuid4()), "output": self._question, "type": "user_message",
-            "name": "me", "createdAt": "2026-01-01T00:00:00Z",
+            "name": "me", "createdAt": "2026-01-01T00:00:00Z", "modes": {"task": task},
         }  # fmt: skip
         self._idle.clear()
         self._begun = time.perf_counter()
@@ -266,7 +277,7 @@ class _Talk:
         return time.perf_counter() - self._begun
 
     async def _element(self, element: dict[str, Any]) -> None:
-        if element.get("name") == "Sources" and self.heard.source is None:
+        if element.get("name") in ("Sources", "Results") and self.heard.source is None:
             self.heard.source = self._since()
 
     async def _token(self, _: Any) -> None:
