@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -134,14 +134,23 @@ class HeldEncoder(WordEncoder):
         return super().encode_documents(texts)
 
 
+def ask_for_the_same(
+    pool: ThreadPoolExecutor, encoder: HeldEncoder, recent: Recent
+) -> tuple[Future[Vectors], Future[Vectors]]:
+    """One answer needs a and b, and another b and c while those are being encoded."""
+    one, two = (PassageEncoder(encoder, [], None, recent) for _ in range(2))
+    first = pool.submit(one.encode_documents, ["a", "b"])
+    assert encoder.asked["a"].wait(20)
+    other = pool.submit(two.encode_documents, ["b", "c"])
+    assert encoder.asked["c"].wait(20)
+    encoder.may_go_on.set()
+    return first, other
+
+
 def test_what_another_answer_is_having_encoded_is_awaited() -> None:
     encoder, recent = HeldEncoder(), Recent()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["a", "b"])
-        assert encoder.asked["a"].wait(20)
-        other = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["b", "c"])
-        assert encoder.asked["c"].wait(20)
-        encoder.may_go_on.set()
+        first, other = ask_for_the_same(pool, encoder, recent)
         assert np.allclose(first.result(20), WordEncoder().encode_documents(["a", "b"]))
         assert np.allclose(other.result(20), WordEncoder().encode_documents(["b", "c"]))
     assert sorted(encoder.documents) == ["a", "b", "c"]
@@ -151,11 +160,7 @@ def test_a_failure_is_told_to_those_who_wait_and_tried_again_by_the_next() -> No
     encoder, recent = HeldEncoder(), Recent()
     encoder.error = MemoryError("no room")
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["a", "b"])
-        assert encoder.asked["a"].wait(20)
-        other = pool.submit(PassageEncoder(encoder, [], None, recent).encode_documents, ["b", "c"])
-        assert encoder.asked["c"].wait(20)
-        encoder.may_go_on.set()
+        first, other = ask_for_the_same(pool, encoder, recent)
         for waiting in (first, other):
             with pytest.raises(MemoryError, match="no room"):
                 waiting.result(20)
