@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rag.prompt import NOT_FOUND, is_refusal
+from rag.sentences import BAR
 from rag.types import AnswerText, Citation, CitationFound
 
 UNCITED = "[?]"  # follows a statement that no source bears out
@@ -36,7 +37,6 @@ _SAYS = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 FENCE = "```"
-_ROW = "|"
 
 Piece = AnswerText | CitationFound
 
@@ -137,7 +137,7 @@ class CitationParser:
             pieces = self._end_statement()
         elif self._bar:
             pieces = self._take_bar()
-        is_bar = text == _ROW and self._statement.lstrip().startswith(_ROW)
+        is_bar = text == BAR and self._statement.lstrip().startswith(BAR)
         self._follow_line(text)
         self._statement += text
         if is_bar:
@@ -152,7 +152,7 @@ class CitationParser:
     def _follow_line(self, text: str) -> None:
         """Keep what the line begins with, and whether the line before was a row."""
         if text.startswith("\n"):
-            self._is_below_row = self._line_opening == _ROW
+            self._is_below_row = self._line_opening == BAR
             self._line_opening = ""
         elif not self._line_opening:
             self._line_opening = text.strip()[:1]
@@ -180,7 +180,7 @@ class CitationParser:
         if is_cited and (found := self._checker.cite(body, numbers or [])):
             self.citations += found
             return [CitationFound(citation) for citation in found]
-        is_head = self._line_opening == _ROW and not self._is_below_row and not is_last
+        is_head = self._line_opening == BAR and not self._is_below_row and not is_last
         if is_head or not needs_citation(statement, is_alone=is_alone):
             return []
         if (citation := self._checker.attribute(body)) is None:

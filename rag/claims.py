@@ -13,6 +13,7 @@ from rag.negation import turns_around
 from rag.notation import other_readings
 from rag.numbers import figures_in, numbers_in, plain_number, without_marks
 from rag.quantities import Quantity, is_unit, quantities_in, same_value, wrong_sign, wrong_unit
+from rag.sentences import BAR
 from rag.written_dates import dates_in, without_dates
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
@@ -20,7 +21,6 @@ Verdict = Literal["supported", "unsupported", "contradicted"]
 MIN_LABEL_CHARACTERS = 2  # of a cell that names a row
 FULL_DATE = len("2024-03-05")
 OF_CALENDAR = ("months", "time")  # 2024年 may be a date, and 5天 tells what 5日 is
-_ROW = "|"
 _ONE_UNSAID = re.compile(
     r"每|[日月年]均|年度|\b(?:per|each|every|daily|weekly|monthly|yearly|annual(?:ly)?)\b"
     r"|\ban? (?:second|minute|hour|day|week|month|year|kilo\w*|lit\w+|met\w+|dollar|euro)\b",
@@ -123,7 +123,7 @@ def other_row(statement: str, question: str, row: str, passage: str) -> str:
 
     "" if the row is the right one, or cannot be told.
     """
-    if not row.lstrip().startswith(_ROW):
+    if not row.lstrip().startswith(BAR):
         return ""
     said = f"{statement}\n{question}".casefold()
     own = [cell for cell in _cells(row) if not cell[:1].isdigit()]  # 430元 names no row
@@ -133,8 +133,8 @@ def other_row(statement: str, question: str, row: str, passage: str) -> str:
     others = (
         label
         for before, line in zip(["", *lines], lines, strict=False)
-        if before.lstrip().startswith(_ROW)  # else it is the table's head
-        and line.lstrip().startswith(_ROW)
+        if before.lstrip().startswith(BAR)  # else it is the table's head
+        and line.lstrip().startswith(BAR)
         and line.strip() != row.strip()
         for label in labels_in(line)[:1]
     )
@@ -156,7 +156,7 @@ def _stands_in(label: str, text: str) -> bool:
 
 
 def _cells(row: str) -> list[str]:
-    return [cell.strip().casefold() for cell in row.strip().strip(_ROW).split(_ROW)]
+    return [cell.strip().casefold() for cell in row.strip().strip(BAR).split(BAR)]
 
 
 def find_fault(statement: str, question: str, quote: str, near: str, passage: str) -> Fault | None:

@@ -16,7 +16,8 @@ _NAMES = (  # by language, January first; other spellings of one month are joine
     "januari februari maart april mei juni juli augustus september oktober november december",
     "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 )
-ENGLISH = {name: number for number, name in enumerate(_NAMES[0].split(), start=1)}
+ENGLISH_NAMES = tuple(_NAMES[0].split())
+ENGLISH = {name: number for number, name in enumerate(ENGLISH_NAMES, start=1)}
 MONTHS = {
     name: number
     for language in _NAMES

@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.sentences import BAR
 from rag.words import tokenize
 
 RESTATED = 0.5  # of the words of each of two clauses: then they say the same thing or its opposite
-_ROW = "|"
 
 # What holds a word of negation and is none, by language.
 _APPARENT = re.compile(
@@ -33,7 +33,7 @@ _APPARENT = re.compile(
     r"|かもしれ(?:ません|ない)|だけで(?:は)?なく|のみならず|[少危]ない|(?:超え|超過し)(?:ない|ません)"
     r"|뿐만?\s*아니라|\bلا\s+(?:يقل|يتجاوز|يزيد|تقل|تتجاوز|تزيد|سيما)"
     r"|(\w)不\1|不(?:得|能|可|应|要|会|宜|应当)?(?:超|少于|低于|高于|多于|大于|小于|早于|迟于|晚于|逾)"
-    r"|不[仅但只光论论管断久锈足等良妨满错过]|不同(?!意)|不得不|不可(?:或缺|抗力)|不动产|不定期|不一定"
+    r"|不[仅但只光论管断久锈足等良妨满错过]|不同(?!意)|不得不|不可(?:或缺|抗力)|不动产|不定期|不一定"
     r"|未[来必婚]|没收",
     re.IGNORECASE,
 )
@@ -109,7 +109,7 @@ def turns_around(statement: str, quote: str, near: str = "") -> bool:
     said, given = _clauses(statement), _clauses(quote)
     if not any(one.num_negations for one in said):
         return any(_is_denied(one, given) for one in said)
-    if _denies(quote) or quote.lstrip().startswith(_ROW) or _is_led_by_a_no(quote, near):
+    if _denies(quote) or quote.lstrip().startswith(BAR) or _is_led_by_a_no(quote, near):
         return False  # of a list, any clause may share the no of another
     return any(one.num_negations == 1 and _is_met(one, given) for one in said)
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from rag.generate import Generator
 from rag.injection import as_shown, part_as_shown
 from rag.names import is_unspaced
-from rag.sentences import ROW_START
+from rag.sentences import BAR, ROW_START
 from rag.types import Citation, Message, Passage
 
 MAX_QUOTES = 2
@@ -96,7 +96,7 @@ def _table_head(passage: Passage, at: int) -> str:
         return ""
     head = passage.text[at:].partition("\n")[0]
     for line in reversed(passage.text[:at].splitlines()):
-        if not line.startswith(ROW_START[0]):  # the line under a head may be |---|
+        if not line.startswith(BAR):  # the line under a head may be |---|
             return head
         head = line
     return passage.header or head

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-ROW_START = "| "  # of a table's row in a document's text
+BAR = "|"  # between the cells of a table's row
+ROW_START = f"{BAR} "  # of such a row in a document's text
 WRAPPED_CHARACTERS = 56  # a line this long without an end was broken to fit a page
 
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 
+from rag.months import ENGLISH_NAMES
 from rag.tables.multiples import CURRENCY, WORDS, common_unit
 from rag.tables.table import Column, Value
 
@@ -36,7 +37,7 @@ _DATE = re.compile(
 _POINTED = re.compile(r"\d{4}\s*\.\s*\d{1,2}")
 _POINTED_MONTH = re.compile(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])")  # or the number 2001.10
 _TIME_UNIT = re.compile(r"年|月|日期|date|month|year|[ymd]{2,}", re.IGNORECASE)
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTHS = [name[:3] for name in ENGLISH_NAMES]
 _NAMED = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?\s+{_NAMED},?\s+(\d{{4}})")
 _MONTH_DAY = re.compile(rf"{_NAMED}\s+(?:(\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?(\d{{4}})")

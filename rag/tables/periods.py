@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
-           "october", "november", "december")  # fmt: skip
+from rag.months import ENGLISH, ENGLISH_NAMES
+
 _HAN = {sign: number for number, sign in enumerate("一二三四五六七八九十", 1)}
 _HAN |= {"十一": 11, "十二": 12}
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
@@ -20,9 +20,12 @@ _E, _END = r"(?<![a-z\d.,-])", r"(?![a-z\d]|[.,]\d)"
 _Y = r"(?P<y>(?:19|20)\d\d)"
 _M = r"(?P<m>\d{1,2}|十[一二]?|[一二三四五六七八九])"
 _D = r"(?P<d>\d{1,2})"
-_NAMES = "|".join(month if len(month) < 5 else rf"{month[:3]}(?:{month[3:]})?" for month in _MONTHS)
+_NAMES = "|".join(
+    month if len(month) < 5 else rf"{month[:3]}(?:{month[3:]})?" for month in ENGLISH_NAMES
+)
 _N = rf"(?P<n>{_NAMES})\.?"
-_PLAIN_NAMES = "|".join(month for month in _MONTHS if month not in ("march", "may"))  # words too
+_WORDS_TOO = ("march", "may")
+_PLAIN_NAMES = "|".join(month for month in ENGLISH_NAMES if month not in _WORDS_TOO)
 _OF_YEAR = rf"(?:\s*(?:,|of|in)?\s*(?:the year\s+)?{_Y})?"
 _YEAR_S = rf"(?:{_E}{_Y}\s*年?\s*的?\s*)?"
 _TH = r"(?:st|nd|rd|th)?"
@@ -179,7 +182,7 @@ def _read(match: re.Match[str]) -> Period | None:
     elif "h" in parts:
         months = tuple(range(1, 7) if parts["h"] in ("上", "first") else range(7, 13))
     elif name := parts.get("n"):
-        months = (next(n for n, month in enumerate(_MONTHS, 1) if month.startswith(name[:3])),)
+        months = (ENGLISH[name[:3]],)
     elif "m" in parts:
         months = (_number(parts["m"]),)
     day = int(parts.get("d", "0"))
