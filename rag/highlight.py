@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rag.leaning import telling_words
 from rag.sentences import split_sentences
@@ -39,17 +40,26 @@ def find_snippet(text: str, query: str, limit: int = SNIPPET_CHARACTERS) -> Snip
 
     Without any of its words, as between languages, the beginning, unmarked.
     """
-    wanted = [token for word in telling_words(query) or [query] for token in tokenize(word)]
-    marks = _marks(text, wanted)
+    marks = _marks(text, _wanted(query))
     start, end = _best_window(text, [place for place, _ in marks], limit)
     kept = [(a, min(b, end)) for (a, b), _ in marks if start <= a < end]
     return Snippet(start, end, tuple(_joined(kept)))
 
 
+@lru_cache(maxsize=64)  # a list of results asks for each of its texts
+def _wanted(query: str) -> tuple[str, ...]:
+    """The words to mark, as they are indexed."""
+    words = telling_words(query) or [query]
+    return tuple(token for word in words for token in tokenize(word))
+
+
 def _marks(text: str, wanted: Sequence[str]) -> list[tuple[tuple[int, int], str]]:
     """Spans of the text that stand for a wanted token, with it, in order."""
     exact = set(wanted)
-    stems = [token for token in wanted if len(token) >= MIN_STEM and token.isascii()]
+    stems: dict[str, list[str]] = {}  # by the letters that kin begin with
+    for token in wanted:
+        if token.isascii():
+            stems.setdefault(token[:MIN_STEM], []).append(token)
     found: list[tuple[tuple[int, int], str]] = []
     for run in _RUN.finditer(text):
         if re.match(f"[{UNSPACED}]", run[0]):
@@ -60,7 +70,8 @@ def _marks(text: str, wanted: Sequence[str]) -> list[tuple[tuple[int, int], str]
             ]
             continue
         for token in tokenize(run[0])[:1]:
-            same = token if token in exact else next((s for s in stems if _is_kin(token, s)), "")
+            alike = stems.get(token[:MIN_STEM], ())
+            same = token if token in exact else next((s for s in alike if _is_kin(token, s)), "")
             if same:
                 found.append((run.span(), same))
     return found

@@ -91,7 +91,8 @@ class Reply:
             found = await finding
             self.message.content = results_line(found, self.language)
             if found.hits:
-                await self.show_element("Results", results_props(found, self.language))
+                props = await asyncio.to_thread(results_props, found, self.language)
+                await self.show_element("Results", props)
         except asyncio.CancelledError:
             self.message.content = f"*{self.words['stopped']}*"
             raise
