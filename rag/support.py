@@ -47,6 +47,17 @@ class Support:
         return self.passage.text[self.start : self.end]
 
 
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement and what is compared of it: `telling` words and `figures` are not asked."""
+
+    text: str
+    words: set[str]
+    telling: set[str]
+    figures: set[str]
+    language: str
+
+
 class SupportChecker:
     """Binds statements to the passages of one answer. Not for several threads at once."""
 
@@ -61,6 +72,7 @@ class SupportChecker:
         }
         self._sentences = {p.number: split_sentences(p.text) for p in passages}
         self._passages = {p.number: p for p in passages}
+        self._languages = {p.number: detect_language(p.text) for p in passages}
         self._tokens = {
             p.number: [set(tokenize(p.text[a:b])) for a, b in self._sentences[p.number]]
             for p in passages
@@ -103,8 +115,15 @@ class SupportChecker:
 
     def _bind_all(self, statement: str, cited: Sequence[int] = ()) -> dict[int, Support]:
         words = set(tokenize(statement))
+        said = _Statement(
+            text=statement,
+            words=words,
+            telling={word for word in words - self._asked if not word[:1].isdigit()},
+            figures=telling_figures(statement, self._question),
+            language=detect_language(statement),
+        )
         meanings = self._meanings.similarities(statement, words, cited)
-        return {n: self._bind(statement, words, n, meanings[n]) for n in self._passages}
+        return {n: self._bind(said, n, meanings[n]) for n in self._passages}
 
     def _best(self, statement: str, bound: Mapping[int, Support]) -> Support | None:
         sure = [one for one in bound.values() if one.is_sure]
@@ -136,47 +155,60 @@ class SupportChecker:
         start, end = spans[max(0, inside[0] - 1)][0], spans[inside[-1]][1]
         return f"{place}\n{passage.text[start:end]}"
 
-    def _bind(self, statement: str, words: set[str], number: int, meaning: Vectors) -> Support:
+    def _bind(self, said: _Statement, number: int, meaning: Vectors) -> Support:
+        """The span of a passage that bears a statement out best, of one sentence or a few."""
         passage, spans = self._passages[number], self._sentences[number]
-        if not spans:
-            return Support(passage, 0, len(passage.text), 0.0, False, False)
-        telling = {word for word in words if word not in self._asked and not word[:1].isdigit()}
-        figures = telling_figures(statement, self._question)
         headings = {passage.title, *passage.headings}
-        is_foreign = detect_language(statement) != detect_language(passage.text)
-        best, best_score, is_close, is_sure = (0, 1), -1.0, False, False
+        judged = []
         for first in range(len(spans)):
             for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
                 text = passage.text[spans[first][0] : spans[last][1]]
                 if text.strip("# ") in headings and len(spans) > 1:
                     continue  # a heading names what it does not state
-                held = self._restated[number].union(*self._tokens[number][first : last + 1])
-                is_row = text.startswith(ROW_START)
-                if is_row:  # its head says what its figures are of; the question, which row
-                    held |= set(tokenize(_head_line(passage.text, spans[first][0])))
-                share = self._share(words, held)
-                if is_row:
-                    share = max(share, self._share(telling, held))
                 near = float(meaning[first : last + 1].max())
-                stated = numbers_in(without_marks(text)) if figures else set()
-                right = len(figures & stated) / len(figures) if figures else 1.0
-                if figures and right == 1.0 and self._is_of_something_else(statement, text):
-                    right = 0.0
-                is_told = right == 1.0 and bool(figures)
-                score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
-                score -= LONG_QUOTE_PENALTY * (last - first)
-                if score > best_score:
-                    best, best_score = (first, last), score
-                    if is_foreign:
-                        is_told = is_told and near >= CLOSE_WITH_FIGURES
-                        is_close = is_told or near >= CLOSE_ACROSS_LANGUAGES
-                        is_sure = is_told or near >= SURE_ACROSS_LANGUAGES
-                    else:
-                        is_close = is_sure = share >= ENOUGH_WORDS or (
-                            share >= SOME_WORDS and near >= CLOSE_MEANING
-                        )
-        start, end = spans[best[0]][0], spans[best[1]][1]
-        return Support(passage, start, end, max(best_score, 0.0), is_close, is_sure)
+                judged.append(self._judge(said, passage, first, last, near))
+        nothing = Support(passage, 0, len(passage.text), 0.0, False, False)
+        return max(judged, key=lambda one: one.score, default=nothing)
+
+    def _judge(
+        self, said: _Statement, passage: Passage, first: int, last: int, near: float
+    ) -> Support:
+        """How far a span bears a statement out, of sentences `first` to `last` of its passage.
+
+        `near` is the highest cosine of them. In another language words tell nothing.
+        """
+        spans = self._sentences[passage.number]
+        start, end = spans[first][0], spans[last][1]
+        is_foreign = said.language != self._languages[passage.number]
+        share = self._share_held(said, passage, first, last)
+        right = self._share_of_figures(said, passage.text[start:end])
+        is_told = right == 1.0 and bool(said.figures)
+        score = (near if is_foreign else 0.5 * share + 0.5 * near) + 0.5 * right
+        score = max(0.0, score - LONG_QUOTE_PENALTY * (last - first))
+        if is_foreign:
+            is_told = is_told and near >= CLOSE_WITH_FIGURES
+            is_close = is_told or near >= CLOSE_ACROSS_LANGUAGES
+            is_sure = is_told or near >= SURE_ACROSS_LANGUAGES
+            return Support(passage, start, end, score, is_close, is_sure)
+        is_close = share >= ENOUGH_WORDS or (share >= SOME_WORDS and near >= CLOSE_MEANING)
+        return Support(passage, start, end, score, is_close, is_close)
+
+    def _share_held(self, said: _Statement, passage: Passage, first: int, last: int) -> float:
+        """The share of a statement's words that some sentences hold, by weight."""
+        number, start = passage.number, self._sentences[passage.number][first][0]
+        held = self._restated[number].union(*self._tokens[number][first : last + 1])
+        if not passage.text.startswith(ROW_START, start):
+            return self._share(said.words, held)
+        # Its head says what a row's figures are of; the question, which row it is.
+        held |= set(tokenize(_head_line(passage.text, start)))
+        return max(self._share(said.words, held), self._share(said.telling, held))
+
+    def _share_of_figures(self, said: _Statement, text: str) -> float:
+        """The share of a statement's own figures that stand in a text; 1 where it has none."""
+        if not said.figures:
+            return 1.0
+        right = len(said.figures & numbers_in(without_marks(text))) / len(said.figures)
+        return 0.0 if right == 1.0 and self._is_of_something_else(said.text, text) else right
 
     def _is_of_something_else(self, statement: str, text: str) -> bool:
         """Whether a text's figures, which are the statement's, are of another kind: 10 October."""
