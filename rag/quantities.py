@@ -16,15 +16,23 @@ from rag.numbers import (
     in_one_notation,
     plain_number,
 )
-from rag.units import CASED, CURRENCY_SIGNS, SCALES, SHORT_SCALES, UNITS
+from rag.units import (
+    CASED,
+    CURRENCY_SIGNS,
+    HAN_MULTIPLES,
+    SHORT_SCALES,
+    UNITS,
+    WORD_MULTIPLES,
+)
 
 _SIGNS = "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
-_SCALE = "|".join(re.escape(word) for word in sorted(SCALES, key=len, reverse=True))
+_SCALES = {**HAN_MULTIPLES, **WORD_MULTIPLES}
+_SCALE = "|".join(sorted(_SCALES, key=len, reverse=True))
 _UNIT = "|".join(f"(?P<u{n}>{spellings})" for n, (_, _, spellings) in enumerate(UNITS))
 _UNIT_END = r"(?![a-zà-ÿ]|(?<=[a-z])\d)"
 _QUANTITY = re.compile(
     rf"(?<![a-z\d_.])(?<![a-z][-_])(?P<before>{_SIGNS})?\s?(?P<number>{GROUPED})"
-    rf"(?:\s?(?P<scale>{_SCALE}))?"
+    rf"(?:\s?(?P<scale>{_SCALE})(?:(?<=mio|mrd)\.)?)?"
     rf"(?:[\s-]?(?:{_UNIT}){_UNIT_END})?"
 )
 _SHORT_SCALE = re.compile(
@@ -81,7 +89,7 @@ def _read(found: re.Match[str]) -> Quantity:
     kind, factor = CURRENCY_SIGNS.get(found["before"] or "", ""), 1.0
     if (unit := found.lastgroup) and unit.startswith("u") and unit[1:].isdigit():
         kind, factor, _ = UNITS[int(unit[1:])]
-    amount = float(plain_number(found["number"])) * SCALES.get(found["scale"] or "", 1.0)
+    amount = float(plain_number(found["number"])) * _SCALES.get(found["scale"] or "", 1)
     if kind in _SIGNED and _is_below_zero(found):
         amount = -amount
     return Quantity(found["number"], amount, amount * factor, kind)

@@ -75,9 +75,14 @@ CURRENCY_SIGNS = {
     }.items()
     for sign in signs
 }  # fmt: skip
-SCALES = {
-    "thousand": 1e3, "千": 1e3, "million": 1e6, "millions": 1e6, "millionen": 1e6, "mn": 1e6,
-    "mio.": 1e6, "mio": 1e6, "百万": 1e6, "billion": 1e9, "billions": 1e9, "milliarden": 1e9,
-    "mrd.": 1e9, "mrd": 1e9, "bn": 1e9, "十亿": 1e9, "千万": 1e7, "万": 1e4, "亿": 1e8,
+# What stands for so many of a unit: 12万元, 3 million, 4 Mrd. EUR.
+HAN_MULTIPLES = {
+    "十亿": 10**9, "亿": 10**8, "千万": 10**7, "百万": 10**6, "十万": 10**5, "万": 10**4,
+    "千": 10**3,
+}  # fmt: skip
+WORD_MULTIPLES = {
+    "thousand": 10**3, "thousands": 10**3, "million": 10**6, "millions": 10**6,
+    "millionen": 10**6, "mio": 10**6, "mn": 10**6, "billion": 10**9, "billions": 10**9,
+    "milliarden": 10**9, "mrd": 10**9, "bn": 10**9,
 }  # fmt: skip
 SHORT_SCALES = {"k": "thousand", "m": "million", "mn": "million", "bn": "billion", "b": "billion"}

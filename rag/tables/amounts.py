@@ -10,12 +10,15 @@ from decimal import Decimal
 from rag.numbers import ENGLISH_NUMBER, HAN_SIGNS, english_value, han_value
 from rag.quantities import quantities_in
 from rag.tables.mentions import normalized
-from rag.tables.multiples import HAN, WORDS, is_currency, split_multiple
+from rag.tables.multiples import WORDS, is_currency, split_multiple
 from rag.tables.table import Column
+from rag.units import HAN_MULTIPLES
 
 NUMBER = r"[-]?\d[\d,]*(?:\.\d+)?"
 _BEFORE = r"(?:us\$|[$€£¥]|(?:eur|usd|gbp|chf|cny|rmb|jpy)\b)"
-_SCALE = "|".join([*HAN, *(rf"{word}(?![a-z])" for word in sorted(WORDS, key=len, reverse=True))])
+_SCALE = "|".join(
+    [*HAN_MULTIPLES, *(rf"{word}(?![a-z])" for word in sorted(WORDS, key=len, reverse=True))]
+)
 AMOUNT = (
     rf"(?P<before>{_BEFORE})?\s*(?P<number>{NUMBER})(?:\s*(?P<scale>{_SCALE})\.?)?"
     r"(?:[\s-]*(?P<unit>%|[$€£¥]|[a-z]{1,12}(?![a-z])|[\u4e00-\u9fff]{1,3}))?"
@@ -37,7 +40,7 @@ class Amount:
 
     @property
     def multiple(self) -> int:
-        return HAN.get(self.scale) or WORDS.get(self.scale, 1)
+        return HAN_MULTIPLES.get(self.scale) or WORDS.get(self.scale, 1)
 
 
 def read_amount(found: re.Match[str], prefix: str = "") -> Amount | None:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-HAN = {"十亿": 10**9, "千万": 10**7, "百万": 10**6, "十万": 10**5, "亿": 10**8, "万": 10**4,
-       "千": 10**3}  # fmt: skip
-WORDS = {"thousand": 10**3, "thousands": 10**3, "million": 10**6, "millions": 10**6,
-         "billion": 10**9, "billions": 10**9, "mio": 10**6, "mrd": 10**9, "mn": 10**6,
-         "bn": 10**9, "k": 10**3, "m": 10**6}  # fmt: skip
+from rag.units import HAN_MULTIPLES, WORD_MULTIPLES
+
+WORDS = {**WORD_MULTIPLES, "k": 10**3, "m": 10**6}
 CURRENCY = (
     r"[$€£¥₩₹]|us\$|eur(?:os?)?|usd|gbp|chf|cny|rmb|jpy|dollars?|pounds?|yuan|元|人民币|美元|欧元"
 )
@@ -29,7 +27,7 @@ def split_multiple(unit: str) -> tuple[int, str]:
     """
     if unit == "m":
         return 1, unit
-    for multiple, value in HAN.items():
+    for multiple, value in HAN_MULTIPLES.items():
         if unit.startswith(multiple):
             return value, unit.removeprefix(multiple)
     if found := _FIRST.fullmatch(unit):
