@@ -52,11 +52,57 @@ asyncio.run(main())
 """
 
 
-def test_of_a_session_that_has_ended_no_message_stays_in_memory(tmp_path: Path) -> None:
-    environment = os.environ | {"CHAINLIT_APP_ROOT": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", ENDED_SESSION]
+EARLY_QUESTION = """
+import asyncio
+from types import SimpleNamespace
+from rag.chat import socket
+
+async def main():
+    said = []
+    session = SimpleNamespace(current_task=None)
+
+    async def settings():
+        await asyncio.sleep(0)
+        said.append("settings")
+
+    async def first():
+        said.append("asked")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            said.append("stopped")
+            raise
+
+    async def second():
+        said.append("asked again")
+
+    session.current_task = asyncio.create_task(settings())  # as Chainlit begins a conversation
+    await socket.begin(session, first())
+    await asyncio.sleep(0)
+    await socket.begin(session, second())
+    await session.current_task
+    print(", ".join(said))
+
+asyncio.run(main())
+"""
+
+
+def last_lines(script: str, folder: Path, count: int) -> list[str]:
+    environment = os.environ | {"CHAINLIT_APP_ROOT": str(folder), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", script]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-3:] == ["held: s s", "ended:", "stopped:"]
+    return done.stdout.splitlines()[-count:]
+
+
+def test_of_a_session_that_has_ended_no_message_stays_in_memory(tmp_path: Path) -> None:
+    assert last_lines(ENDED_SESSION, tmp_path, 3) == ["held: s s", "ended:", "stopped:"]
+
+
+def test_a_question_stops_the_answer_before_it_and_not_what_a_conversation_begins_with(
+    tmp_path: Path,
+) -> None:
+    (said,) = last_lines(EARLY_QUESTION, tmp_path, 1)
+    assert said == "settings, asked, stopped, asked again"

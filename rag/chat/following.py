@@ -20,6 +20,7 @@ from chainlit.server import sio
 from chainlit.session import WebsocketSession, ws_sessions_id
 
 from rag.chat.kept import is_unfinished, mend
+from rag.chat.socket import GIVES_WAY
 
 Steps = list[dict[str, Any]]
 
@@ -67,7 +68,7 @@ class Following:
 
     def begin(self) -> None:
         """Wait as the session's task: so the page offers to stop it, and a question ends it."""
-        self._session.current_task = asyncio.create_task(self._run())
+        self._session.current_task = asyncio.create_task(self._run(), name=GIVES_WAY)
         _waiting.add(self._session.current_task)
 
     async def _run(self) -> None:

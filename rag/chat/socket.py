@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 import chainlit.socket as theirs
@@ -21,6 +20,7 @@ from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
 
 USER_MESSAGE = "user_message"
+GIVES_WAY = "footnote-gives-way"  # the name of a task that the next question ends
 
 
 def install(
@@ -114,13 +114,17 @@ async def ask_again(session: Any, asked: Any, work: Callable[[], Awaitable[None]
 
 
 async def begin(session: Any, work: Coroutine[Any, Any, None]) -> None:
-    """Do it as the session's task, once the one before it has ended."""
+    """Do it as the session's task, once the one before it has ended.
+
+    An answer is cancelled for it. What Chainlit begins a conversation with is not: settings would
+    be missing from the page for good.
+    """
     before = session.current_task
     if before is not None and not before.done():
-        before.cancel()
-        with suppress(asyncio.CancelledError):
-            await before
-    session.current_task = asyncio.create_task(work)
+        if before.get_name() == GIVES_WAY:
+            before.cancel()
+        await asyncio.wait({before})
+    session.current_task = asyncio.create_task(work, name=GIVES_WAY)
 
 
 def find_question(message_id: str) -> Any:
