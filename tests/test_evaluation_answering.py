@@ -36,7 +36,8 @@ def questions() -> tuple[AnswerQuestion, ...]:
         AnswerQuestion("litres", "How many litres does the pump hold?", facts=(("7",),),
                        references=("7",), evidence=evidence),
         AnswerQuestion("price", "What does the pump cost?", answerable=False, kind="unanswerable"),
-        AnswerQuestion("ravens", "How far do ravens count?", passages=PASSAGES),
+        AnswerQuestion("ravens", "How far do ravens count?", passages=PASSAGES,
+                       evidence=(Evidence(PASSAGES[0].path, quotes=("Ravens count",)),)),
     )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ def test_answers_are_judged_by_program(judged: list[JudgedAnswer]) -> None:
     assert litres.same_language and litres.spans_hold and not litres.is_remembered
     assert price.refused and price.cited is None and failure_of(price) == ""
     assert not ravens.refused and ravens.answer is not None
+    assert (ravens.found, ravens.packed, ravens.cited) == (None, True, True)  # it was given
     assert ravens.answer.citations[0].quote == "Ravens count to seven."
     assert [failure_of(one) for one in judged] == ["", "", ""]
 

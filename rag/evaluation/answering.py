@@ -41,9 +41,10 @@ Document = Callable[[int], str]  # a document's text by its id; KeyError if ther
 class JudgedAnswer:
     """A question, its answer, and what is right of it. None stands for what cannot be judged.
 
-    `found` and `packed`: the evidence is among the hits, and among what the model saw. `cited`: a
-    citation that passed the check points to it. `spans_hold`: every quote is what stands in its
-    document there. `is_remembered`: something of it was not asked anew, so its times say nothing.
+    `found` and `packed`: the evidence is among the hits, where any were looked for, and among what
+    the model saw. `cited`: a citation that passed the check points to it. `spans_hold`: every quote
+    is what stands in its document there. `is_remembered`: something of it was not asked anew, so
+    its times say nothing.
     """
 
     question: AnswerQuestion
@@ -161,13 +162,14 @@ def judge_answer(
     """What is right of an answer."""
     spans = _Spans(question.evidence, text_of)
     has_evidence = bool(question.evidence)
+    is_searched = has_evidence and not question.passages
     text = plain_text(written_text(answer))
     given = not answer.abstained
     has_facts, has_references = bool(question.facts), bool(question.references)
     return JudgedAnswer(
         question,
         answer,
-        found=any(map(spans.holds, (hit.chunk for hit in answer.hits))) if has_evidence else None,
+        found=any(map(spans.holds, (hit.chunk for hit in answer.hits))) if is_searched else None,
         packed=any(map(spans.holds, answer.passages)) if has_evidence else None,
         cited=_cites(answer.citations, spans) if has_evidence else None,
         correct=given and holds_answer(text, question.facts) if has_facts else None,
