@@ -54,11 +54,15 @@ class CitationParser:
     A marker stands for the statement before it, back to the last marker or sentence end. It is
     held back until it is whole, and neighbouring markers are checked together. A statement without
     one gets the citation of a source that bears it out, or `[?]`. Code and links are left alone.
+
+    `fence` is the mark of the fence around the sources: a model may cite that, as `[69effd02]`,
+    which says no more than no marker does.
     """
 
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: Checker, fence: str = "") -> None:
         self.citations: list[Citation] = []
         self._checker = checker
+        self._fence_marker = f"[{fence}]" if fence else ""
         self._held = ""  # text that may yet turn out to be a marker, or to end a statement
         self._statement = ""
         self._numbers: list[int] | None = (
@@ -92,9 +96,10 @@ class CitationParser:
                 self._held = self._held[len(NOT_FOUND) :]
             elif not is_last and self._must_wait():
                 break
-            elif marker := _marker_at(self._held):
-                self._numbers = [*(self._numbers or []), *_numbers(marker[1])]
-                self._held = self._held[marker.end() :]
+            elif marker := self._marker_at(self._held):
+                numbers, length = marker
+                self._numbers = [*(self._numbers or []), *numbers]
+                self._held = self._held[length:]
             elif code := _CODE.match(self._held):
                 pieces += self._take_text(code.end())
             else:
@@ -113,7 +118,8 @@ class CitationParser:
         rest = self._held.lstrip(" \t")
         if len(self._held) - len(rest) > MAX_SPACES:
             return False
-        if not rest or NOT_FOUND.startswith(rest) or _MAY_BE_CODE.match(self._held):
+        fixed = (NOT_FOUND, self._fence_marker)
+        if any(one.startswith(rest) for one in fixed) or _MAY_BE_CODE.match(self._held):
             return True
         if len(rest) > MAX_MARKER:
             return False
@@ -124,10 +130,17 @@ class CitationParser:
         if self._held[0] in " \t":
             after = self._held.lstrip(" \t")
             is_habit = len(self._held) - len(after) <= MAX_SPACES
-            if is_habit and _marker_at(after):  # the model's habit, not text
+            if is_habit and self._marker_at(after):  # the model's habit, not text
                 self._held = after
                 return []
         return self._take_text(1)
+
+    def _marker_at(self, text: str) -> tuple[list[int], int] | None:
+        """The numbers and the length of the marker that a text begins with."""
+        if self._fence_marker and text.startswith(self._fence_marker):
+            return [], len(self._fence_marker)
+        marker = _marker_at(text)
+        return (_numbers(marker[1]), marker.end()) if marker else None
 
     def _take_text(self, length: int) -> list[Piece]:
         """Take so many characters as text, none of which ends a statement within them."""

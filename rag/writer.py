@@ -17,7 +17,14 @@ from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
 from rag.known_sentences import KnownSentences
 from rag.packer import Packed
-from rag.prompt import NOT_FOUND, build_messages, insist, is_refusal, may_become_refusal
+from rag.prompt import (
+    NOT_FOUND,
+    build_messages,
+    fence_mark,
+    insist,
+    is_refusal,
+    may_become_refusal,
+)
 from rag.refusal import Signals, answers
 from rag.repetition import until_repeated
 from rag.self_check import look_again
@@ -99,7 +106,7 @@ class Writer:
         takes_any_script: bool = False,
     ) -> Iteration[AnswerEvent, None, Outcome]:
         """Stream what the model writes; nothing of a refusal, or of what is not in the script."""
-        parser = CitationParser(checker)
+        parser = CitationParser(checker, fence_mark(run.passages))
         opening, is_open = "", False
         with closing(until_repeated(self._generate(run, messages, generator))) as pieces:
             for text in pieces:
@@ -132,7 +139,7 @@ class Writer:
         text = "".join(self._generate(run, messages, generator, avoid=NOT_FOUND))
         if is_refusal(text):
             return []
-        parser = CitationParser(checker)
+        parser = CitationParser(checker, fence_mark(run.passages))
         pieces = [*parser.feed(text), *parser.finish()]
         if supported_share(pieces) < 1:
             return []

@@ -10,6 +10,8 @@ from rag.citations import CitationParser, needs_citation
 from rag.claims import Verdict
 from rag.types import AnswerText, Citation, CitationFound
 
+FENCE = "69effd02"
+
 
 class Sources:
     """Source n bears out what holds the word `fact<n>`; numbers above three do not exist."""
@@ -32,7 +34,7 @@ def citation(number: int, supported: bool) -> Citation:
 
 def parse(*pieces: str) -> tuple[str, Sources]:
     sources = Sources()
-    parser = CitationParser(sources)
+    parser = CitationParser(sources, FENCE)
     found = [one for piece in pieces for one in parser.feed(piece)] + parser.finish()
     text = "".join(one.text if isinstance(one, AnswerText) else one.citation.label for one in found)
     assert [o.citation for o in found if isinstance(o, CitationFound)] == parser.citations
@@ -63,6 +65,10 @@ def parse(*pieces: str) -> tuple[str, Sources]:
             "| Item | Value |\n| --- | --- |\n| fact1 | 2 years [1]|\n| Weight | fact2 [2]|\n",
         ),
         ("It is plainly wrong [2].", "It is plainly wrong[2?]."),
+        ("It is fact1 [69effd02].", "It is fact1[1]."),
+        ("It is fact2 [69effd02] [2].", "It is fact2[2]."),
+        ("Nothing bears this out [69effd02].", "Nothing bears this out[?]."),
+        ("The commit [69effd03] is fact1 [1].", "The commit [69effd03] is fact1[1]."),
         ("It is fact1. And more fact2.", "It is fact1.[1] And more fact2.[2]"),
         ("Nothing bears this out.", "Nothing bears this out.[?]"),
         ("It is fact1 [1]. NOT_FOUND", "It is fact1[1]. "),
@@ -90,7 +96,7 @@ def test_examples(text: str, expected: str | None) -> None:
             ["fact1 is so", " [1]", ".", "。", " ", "\n", "[2", "]", "[1, 2]", "【3】", "```",
              "[x]", "[Sou", "rce 1]", "- ", "but fact2", "`", "1.5", "[9]", "来源", "NOT_",
              "FOUND", "`a[1]`", "``", "[1-3]", "[^1]", "(http://x)", "(1)", " " * 9, "[1,1,1",
-             ",1" * 18, "\t"]
+             ",1" * 18, "\t", "[69effd02]", "[69ef"]
         ),
         max_size=25,
     ),

@@ -10,6 +10,7 @@ from rag.answer_run import AnswerRun
 from rag.citations import CitationParser
 from rag.generate import Generator
 from rag.known_sentences import KnownSentences
+from rag.prompt import fence_mark
 from rag.repetition import until_repeated
 from rag.sentences import split_sentences
 from rag.support import SupportChecker
@@ -222,7 +223,8 @@ class WholeAnswers:
 
     def _parser(self, run: AnswerRun) -> CitationParser:
         encoder = self._sentences.encoder_of(run.passages)
-        return CitationParser(SupportChecker(run.passages, encoder, run.query.put))
+        checker = SupportChecker(run.passages, encoder, run.query.put)
+        return CitationParser(checker, fence_mark(run.passages))
 
 
 def _spread_over_documents(sections: Sequence[Section], limit: int) -> list[Section]:
