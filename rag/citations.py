@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from rag.prompt import NOT_FOUND, is_refusal
+from rag.prompt import NOT_FOUND, Signs, is_refusal
 from rag.sentences import BAR
 from rag.types import AnswerText, Citation, CitationFound
 
@@ -37,6 +37,7 @@ _SAYS = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、]|#+)\s+")
 FENCE = "```"
+NO_SIGNS = Signs()
 
 Piece = AnswerText | CitationFound
 
@@ -55,14 +56,15 @@ class CitationParser:
     held back until it is whole, and neighbouring markers are checked together. A statement without
     one gets the citation of a source that bears it out, or `[?]`. Code and links are left alone.
 
-    `fence` is the mark of the fence around the sources: a model may cite that, as `[69effd02]`,
-    which says no more than no marker does.
+    Of the prompt's `signs` a model may cite the fence, as `[69effd02]`, which says no more than no
+    marker does; a place at the beginning of a line is left out.
     """
 
-    def __init__(self, checker: Checker, fence: str = "") -> None:
+    def __init__(self, checker: Checker, signs: Signs = NO_SIGNS) -> None:
         self.citations: list[Citation] = []
         self._checker = checker
-        self._fence_marker = f"[{fence}]" if fence else ""
+        self._fence_marker = f"[{signs.fence}]" if signs.fence else ""
+        self._places = signs.places
         self._held = ""  # text that may yet turn out to be a marker, or to end a statement
         self._statement = ""
         self._numbers: list[int] | None = (
@@ -100,6 +102,8 @@ class CitationParser:
                 numbers, length = marker
                 self._numbers = [*(self._numbers or []), *numbers]
                 self._held = self._held[length:]
+            elif place := self._place_at(self._held):
+                self._held = self._held[len(place) :]
             elif code := _CODE.match(self._held):
                 pieces += self._take_text(code.end())
             else:
@@ -118,7 +122,7 @@ class CitationParser:
         rest = self._held.lstrip(" \t")
         if len(self._held) - len(rest) > MAX_SPACES:
             return False
-        fixed = (NOT_FOUND, self._fence_marker)
+        fixed = (NOT_FOUND, self._fence_marker, *(self._places if self._begins_line() else ()))
         if any(one.startswith(rest) for one in fixed) or _MAY_BE_CODE.match(self._held):
             return True
         if len(rest) > MAX_MARKER:
@@ -141,6 +145,15 @@ class CitationParser:
             return [], len(self._fence_marker)
         marker = _marker_at(text)
         return (_numbers(marker[1]), marker.end()) if marker else None
+
+    def _place_at(self, text: str) -> str:
+        """The place above a passage that a line begins with; "" if it begins with none."""
+        if not self._places or not self._begins_line():
+            return ""
+        return next((place for place in self._places if text.startswith(place)), "")
+
+    def _begins_line(self) -> bool:
+        return not self._line_opening and not self._statement.strip()
 
     def _take_text(self, length: int) -> list[Piece]:
         """Take so many characters as text, none of which ends a statement within them."""

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rag.injection import as_shown
 from rag.language import detect_language, language_name
@@ -121,13 +122,18 @@ def may_become_refusal(opening: str) -> bool:
 
 def passage_text(passage: Passage, mark: str) -> str:
     """A passage as the model reads it: number, place, text; the fence's mark is removed."""
+    text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
+    return f"[{passage.number}] {_place(passage)}:\n{as_shown(text)}".replace(mark, "")
+
+
+def _place(passage: Passage) -> str:
+    """Title, headings and pages on one line."""
     place = passage.title
     if passage.heading and passage.heading != passage.title:
         place += f" > {passage.heading}"
     if passage.page is not None:
         place += f", p. {passage.pages}"
-    text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
-    return f"[{passage.number}] {as_shown(place)}:\n{as_shown(text)}".replace(mark, "")
+    return as_shown(place)
 
 
 def fence_mark(passages: Sequence[Passage]) -> str:
@@ -139,6 +145,24 @@ def fence_mark(passages: Sequence[Passage]) -> str:
     for passage in passages:
         digest.update(passage.text.encode())
     return digest.hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a model may repeat of its block of sources, and is no text of an answer.
+
+    A fence's mark, where a marker should stand; the line with the place above a passage.
+    """
+
+    fence: str = ""
+    places: frozenset[str] = frozenset()
+
+
+def signs_of(passages: Sequence[Passage]) -> Signs:
+    """Of the block that holds these passages. A bare title may begin a sentence, and is none."""
+    named = ((_place(passage), as_shown(passage.title)) for passage in passages)
+    places = frozenset(f"{place}:" for place, title in named if place != title)
+    return Signs(fence_mark(passages), places)
 
 
 def build_messages(

@@ -20,10 +20,10 @@ from rag.packer import Packed
 from rag.prompt import (
     NOT_FOUND,
     build_messages,
-    fence_mark,
     insist,
     is_refusal,
     may_become_refusal,
+    signs_of,
 )
 from rag.refusal import Signals, answers
 from rag.repetition import until_repeated
@@ -106,7 +106,7 @@ class Writer:
         takes_any_script: bool = False,
     ) -> Iteration[AnswerEvent, None, Outcome]:
         """Stream what the model writes; nothing of a refusal, or of what is not in the script."""
-        parser = CitationParser(checker, fence_mark(run.passages))
+        parser = CitationParser(checker, signs_of(run.passages))
         opening, is_open = "", False
         with closing(until_repeated(self._generate(run, messages, generator))) as pieces:
             for text in pieces:
@@ -139,7 +139,7 @@ class Writer:
         text = "".join(self._generate(run, messages, generator, avoid=NOT_FOUND))
         if is_refusal(text):
             return []
-        parser = CitationParser(checker, fence_mark(run.passages))
+        parser = CitationParser(checker, signs_of(run.passages))
         pieces = [*parser.feed(text), *parser.finish()]
         if supported_share(pieces) < 1:
             return []

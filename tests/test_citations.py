@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from rag.citations import CitationParser, needs_citation
 from rag.claims import Verdict
+from rag.prompt import Signs
 from rag.types import AnswerText, Citation, CitationFound
 
-FENCE = "69effd02"
+SIGNS = Signs("69effd02", frozenset({"Lamps > Safety, p. 3:"}))
 
 
 class Sources:
@@ -34,7 +35,7 @@ def citation(number: int, supported: bool) -> Citation:
 
 def parse(*pieces: str) -> tuple[str, Sources]:
     sources = Sources()
-    parser = CitationParser(sources, FENCE)
+    parser = CitationParser(sources, SIGNS)
     found = [one for piece in pieces for one in parser.feed(piece)] + parser.finish()
     text = "".join(one.text if isinstance(one, AnswerText) else one.citation.label for one in found)
     assert [o.citation for o in found if isinstance(o, CitationFound)] == parser.citations
@@ -68,6 +69,11 @@ def parse(*pieces: str) -> tuple[str, Sources]:
         ("It is fact1 [69effd02].", "It is fact1[1]."),
         ("It is fact2 [69effd02] [2].", "It is fact2[2]."),
         ("Nothing bears this out [69effd02].", "Nothing bears this out[?]."),
+        ("Lamps > Safety, p. 3:\nIt is fact1 [1].", "\nIt is fact1[1]."),
+        ("[1] Lamps > Safety, p. 3: It is fact1 [1].", "  It is fact1[1]."),
+        ("It is fact1 [1].\n\nLamps > Safety, p. 3:\nfact2.", "It is fact1[1].\n\n\nfact2.[2]"),
+        ("Read Lamps > Safety, p. 3: fact1 [1].", "Read Lamps > Safety, p. 3: fact1[1]."),
+        ("Lamps > Safety, p. 35 is fact1 [1].", "Lamps > Safety, p. 35 is fact1[1]."),
         ("The commit [69effd03] is fact1 [1].", "The commit [69effd03] is fact1[1]."),
         ("It is fact1. And more fact2.", "It is fact1.[1] And more fact2.[2]"),
         ("Nothing bears this out.", "Nothing bears this out.[?]"),
@@ -96,7 +102,8 @@ def test_examples(text: str, expected: str | None) -> None:
             ["fact1 is so", " [1]", ".", "。", " ", "\n", "[2", "]", "[1, 2]", "【3】", "```",
              "[x]", "[Sou", "rce 1]", "- ", "but fact2", "`", "1.5", "[9]", "来源", "NOT_",
              "FOUND", "`a[1]`", "``", "[1-3]", "[^1]", "(http://x)", "(1)", " " * 9, "[1,1,1",
-             ",1" * 18, "\t", "[69effd02]", "[69ef"]
+             ",1" * 18, "\t", "[69effd02]", "[69ef",
+             "Lamps > Sa", "fety, p. 3:"]
         ),
         max_size=25,
     ),

@@ -10,7 +10,7 @@ from rag.answer_run import AnswerRun
 from rag.citations import CitationParser
 from rag.generate import Generator
 from rag.known_sentences import KnownSentences
-from rag.prompt import fence_mark
+from rag.prompt import signs_of
 from rag.repetition import until_repeated
 from rag.sentences import split_sentences
 from rag.support import SupportChecker
@@ -224,7 +224,7 @@ class WholeAnswers:
     def _parser(self, run: AnswerRun) -> CitationParser:
         encoder = self._sentences.encoder_of(run.passages)
         checker = SupportChecker(run.passages, encoder, run.query.put)
-        return CitationParser(checker, fence_mark(run.passages))
+        return CitationParser(checker, signs_of(run.passages))
 
 
 def _spread_over_documents(sections: Sequence[Section], limit: int) -> list[Section]:
