@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rag.leaning import telling_words
 from rag.sentences import split_sentences
@@ -40,17 +39,11 @@ def find_snippet(text: str, query: str, limit: int = SNIPPET_CHARACTERS) -> Snip
 
     Without any of its words, as between languages, the beginning, unmarked.
     """
-    marks = _marks(text, _wanted(query))
+    wanted = [token for word in telling_words(query) or [query] for token in tokenize(word)]
+    marks = _marks(text, wanted)
     start, end = _best_window(text, [place for place, _ in marks], limit)
     kept = [(a, min(b, end)) for (a, b), _ in marks if start <= a < end]
     return Snippet(start, end, tuple(_joined(kept)))
-
-
-@lru_cache(maxsize=64)  # a list of results asks for each of its texts
-def _wanted(query: str) -> tuple[str, ...]:
-    """The words to mark, as they are indexed."""
-    words = telling_words(query) or [query]
-    return tuple(token for word in words for token in tokenize(word))
 
 
 def _marks(text: str, wanted: Sequence[str]) -> list[tuple[tuple[int, int], str]]:
