@@ -18,6 +18,7 @@ from rag.types import Hit, Message, PackedPassage, PackReport, Passage
 from rag.where import Where
 
 MAX_FILLINGS = 3
+FAR_SHARE = 0.45  # of bounded room; what is beside the question misleads small models
 HISTORY_SHARE = 4  # a fourth of what the question leaves may be history
 
 
@@ -50,8 +51,9 @@ def pack(
     """The best hits that fit, neighbouring ones joined; the newest turns of the history that fit.
 
     The prompt never exceeds `generator.max_model_len - max_answer_tokens`; its passages take at
-    most `context_tokens` of it, unless a scope wider than a passage is asked for: then they may
-    take all. `where` is what was searched: a folder's other documents must pass it too. Raises
+    most `context_tokens` of it (hits whose score is far behind the best one's no more than
+    FAR_SHARE of those), unless a scope wider than a passage is asked for: then they may take all.
+    `where` is what was searched: a folder's other documents must pass it too. Raises
     UnanswerableError if not even the question fits.
     """
     budget = generator.max_model_len - max_answer_tokens
@@ -63,9 +65,10 @@ def pack(
         )
     kept = fit_history(history, generator, (budget - fixed) // HISTORY_SHARE)
     room = budget - generator.count_chat_tokens(build_messages(question, (), kept))
-    if context_tokens is not None and scope in ("auto", "passage"):
-        room = min(room, context_tokens)
-    selection = Selection(room, generator.count_tokens, Shelf(catalog))
+    bound = context_tokens if scope in ("auto", "passage") else None
+    room = room if bound is None else min(room, bound)
+    for_close = 0 if bound is None else room - int(room * FAR_SHARE)
+    selection = Selection(room, generator.count_tokens, Shelf(catalog), for_close)
     for tries_left in reversed(range(MAX_FILLINGS)):
         select(hits, scope, selection, where)
         passages, costs = _passages(selection, generator)

@@ -17,6 +17,7 @@ from rag.where import Where
 PASSAGE_OVERHEAD_TOKENS = 8  # the number, punctuation and blank line around a passage
 PARAGRAPH_END = "\n\n"  # after a passage; counted with it, as it will be in the prompt
 WIDENS_FROM_TOKENS = 2048  # of room that the hits leave; less is not worth a longer prompt
+CLOSE_SCORE = 2.0  # behind the best hit: so far a passage may well be the one that is asked for
 MAX_MISFITS = 16  # documents of a folder that do not fit, before no others are tried
 MAX_FOLDER_DOCUMENTS = 2000
 EVERYTHING = Where()
@@ -34,23 +35,28 @@ class Taken:
 
 @dataclass(slots=True)
 class Selection:
-    """The chunks taken so far, in the order in which they were, and the tokens still free."""
+    """The chunks taken so far, in the order in which they were, and the tokens still free.
+
+    The last `for_close` of the tokens are for hits whose score is close to the best one's.
+    """
 
     room: int
     count_tokens: Callable[[str], int]
     shelf: Shelf
+    for_close: int = 0
     taken: list[Taken] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     _held: dict[int, StoredChunk] = field(default_factory=dict)
 
-    def take(self, hit: Hit, scope: Scope, chunks: Sequence[StoredChunk]) -> int:
+    def take(self, hit: Hit, scope: Scope, chunks: Sequence[StoredChunk], spared: int = 0) -> int:
         """Take those not yet in, if all of them fit; returns the tokens that they need.
 
-        Of what does not fit, no more is counted than shows it.
+        `spared` of the tokens that are free stay so. Of what does not fit, no more is counted than
+        shows it.
         """
         fresh = tuple(one for one in chunks if one.chunk_id not in self._held)
         needed = self._needed(chunks, "" if scope == "passage" else PARAGRAPH_END)
-        if needed <= self.room and fresh:
+        if needed <= self.room - spared and fresh:
             self.room -= needed
             self.taken.append(Taken(hit, scope, fresh, needed))
             self._held.update((one.chunk_id, one) for one in fresh)
@@ -135,11 +141,13 @@ def _narrower(scope: Scope) -> tuple[Scope, ...]:
 
 
 def _take_hits(hits: Sequence[Hit], selection: Selection) -> None:
+    best = max((hit.score for hit in hits), default=0.0)
     for hit in hits:
         if selection.holds(hit.chunk):
             continue
-        room = selection.room
-        needed = selection.take(hit, "passage", [hit.chunk])
+        spared = 0 if hit.score >= best - CLOSE_SCORE else selection.for_close
+        room = max(0, selection.room - spared)
+        needed = selection.take(hit, "passage", [hit.chunk], spared)
         if not selection.holds(hit.chunk):
             selection.leave_out(hit, needed, f"it takes {needed} tokens where {room} are left")
 

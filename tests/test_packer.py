@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ingest.sync import sync
 from rag.catalog import Catalog
 from rag.errors import UnanswerableError
 from rag.indexes import Indexes
-from rag.packer import Packed, fit_history, pack
+from rag.packer import FAR_SHARE, Packed, fit_history, pack
 from rag.passages import join_chunks
 from rag.prompt import build_messages
 from rag.scopes import SCOPES, Scope
@@ -129,6 +130,23 @@ def test_what_is_left_out_is_named_with_its_reason(catalog: Catalog) -> None:
     assert packed.report is not None
     assert [one.rank for one in packed.report.left_out] == [2, 3]
     assert all("tokens where" in one.reason for one in packed.report.left_out)
+
+
+def test_hits_far_behind_the_best_fill_but_a_part_of_bounded_room(catalog: Catalog) -> None:
+    found = hits(catalog, *((document, n) for document in (0, 1) for n in range(5)))
+    whole = run(found, catalog).report
+    assert whole is not None and not whole.left_out
+    bound = int(1.2 * whole.passage_tokens)  # hits are counted apart, and neighbours joined
+    alike = [replace(hit, score=9.0 - hit.rank / 10) for hit in found]
+    assert run(alike, catalog, context_tokens=bound).report.left_out == ()  # type: ignore[union-attr]
+    apart = [replace(hit, score=9.0 if hit.rank <= 2 else 6.9) for hit in found]
+    packed = run(apart, catalog, context_tokens=bound).report
+    assert packed is not None and 2 < len(packed.passages) < len(found)
+    assert packed.passage_tokens <= FAR_SHARE * bound
+    near = [replace(hit, score=9.0 if hit.rank <= 8 else 6.9) for hit in found]
+    packed = run(near, catalog, context_tokens=bound).report
+    assert packed is not None and len(packed.passages) == 8
+    assert run(apart, catalog).report.left_out == ()  # type: ignore[union-attr]
 
 
 def test_a_question_that_does_not_fit_is_an_error(catalog: Catalog) -> None:
