@@ -157,7 +157,9 @@ class Settings(BaseSettings):
 
     top_k: int = Field(10, ge=1, le=1000, description="passages that a question looks for")
     context_tokens: AutoInt = Field(
-        None, ge=128, description="tokens of passages in a prompt; auto: few on a CPU"
+        None,
+        ge=128,
+        description="at most so many tokens of passages in a prompt; auto: few on a CPU",
     )
     general_knowledge: bool = Field(
         False, description="whether the model adds what it knows where the documents do not answer"

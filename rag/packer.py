@@ -47,14 +47,14 @@ def pack(
     context_tokens: int | None,
     scope: Scope = "auto",
     where: Where = EVERYTHING,
+    by_meaning: bool = True,
 ) -> Packed:
     """The best hits that fit, neighbouring ones joined; the newest turns of the history that fit.
 
     The prompt never exceeds `generator.max_model_len - max_answer_tokens`; its passages take at
-    most `context_tokens` of it (hits whose score is far behind the best one's no more than
-    FAR_SHARE of those), unless a scope wider than a passage is asked for: then they may take all.
-    `where` is what was searched: a folder's other documents must pass it too. Raises
-    UnanswerableError if not even the question fits.
+    most `context_tokens` of it (if scores are `by_meaning`, those far behind the best FAR_SHARE of
+    that), or all if a wider scope than a passage is asked for. `where` is what was searched: a
+    folder's other documents must pass it too. UnanswerableError if the question does not fit.
     """
     budget = generator.max_model_len - max_answer_tokens
     fixed = generator.count_chat_tokens(build_messages(question, ()))
@@ -64,10 +64,10 @@ def pack(
             f"{budget}. Ask a shorter one, or raise max_model_len."
         )
     kept = fit_history(history, generator, (budget - fixed) // HISTORY_SHARE)
-    room = budget - generator.count_chat_tokens(build_messages(question, (), kept))
     bound = context_tokens if scope in ("auto", "passage") else None
+    room = budget - generator.count_chat_tokens(build_messages(question, (), kept))
     room = room if bound is None else min(room, bound)
-    for_close = 0 if bound is None else room - int(room * FAR_SHARE)
+    for_close = 0 if bound is None or not by_meaning else room - int(room * FAR_SHARE)
     selection = Selection(room, generator.count_tokens, Shelf(catalog), for_close)
     for tries_left in reversed(range(MAX_FILLINGS)):
         select(hits, scope, selection, where)

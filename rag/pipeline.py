@@ -361,4 +361,5 @@ class Footnote:
                 context_tokens=self._context_tokens,
                 scope=scope,
                 where=found.where,
+                by_meaning=found.mode != "lexical",
             )

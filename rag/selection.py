@@ -17,7 +17,7 @@ from rag.where import Where
 PASSAGE_OVERHEAD_TOKENS = 8  # the number, punctuation and blank line around a passage
 PARAGRAPH_END = "\n\n"  # after a passage; counted with it, as it will be in the prompt
 WIDENS_FROM_TOKENS = 2048  # of room that the hits leave; less is not worth a longer prompt
-CLOSE_SCORE = 2.0  # behind the best hit: so far a passage may well be the one that is asked for
+CLOSE_SCORE = 2.0  # standard deviations of meaning behind the best hit; a reranker's 0..1 are all
 MAX_MISFITS = 16  # documents of a folder that do not fit, before no others are tried
 MAX_FOLDER_DOCUMENTS = 2000
 EVERYTHING = Where()

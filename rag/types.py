@@ -112,9 +112,10 @@ class Found:
     """What a search found, and how.
 
     `query` is what was searched, `mode` how it was in the end, `where` what it was narrowed to.
-    A hit's score is, by mode, the fused reciprocal rank, the inner product (less what the encoder
-    likes of its language), or BM25. `notes` are for people, each with its cure. `timings_ms` are
-    milliseconds by step, `total` among them; of what is `cached` there is but the total.
+    A hit's score is in standard deviations of meaning, with what its words add; in the lexical mode
+    it is BM25, and a reranker's is in 0..1. `notes` are for people, each with its cure.
+    `timings_ms` are milliseconds by step, `total` among them; of what is `cached` there is but the
+    total.
     """
 
     hits: tuple[Hit, ...]

@@ -52,13 +52,13 @@ def run(
     catalog: Catalog,
     history: list[Message] | None = None,
     scope: Scope = "passage",
-    **others: int,
+    **others: Any,
 ) -> Packed:
     generator = ScriptedGenerator("", max_model_len=others.pop("max_model_len", 4000))
     return pack(
         "Which word?", found, history or [], generator, catalog,
         max_answer_tokens=others.pop("max_answer_tokens", 100),
-        context_tokens=others.pop("context_tokens", None), scope=scope,
+        context_tokens=others.pop("context_tokens", None), scope=scope, **others,
     )  # fmt: skip
 
 
@@ -147,6 +147,8 @@ def test_hits_far_behind_the_best_fill_but_a_part_of_bounded_room(catalog: Catal
     packed = run(near, catalog, context_tokens=bound).report
     assert packed is not None and len(packed.passages) == 8
     assert run(apart, catalog).report.left_out == ()  # type: ignore[union-attr]
+    by_words = run(apart, catalog, context_tokens=bound, by_meaning=False).report
+    assert by_words is not None and by_words.left_out == ()
 
 
 def test_a_question_that_does_not_fit_is_an_error(catalog: Catalog) -> None:
