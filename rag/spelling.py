@@ -2,7 +2,8 @@
 
 A slip is one letter wrong, missing, too many or swapped with its neighbour; in words of eight
 letters and more, two of them (Damerau 1964). Identifiers, names with digits and scripts without
-spaces are left as they are.
+spaces are left as they are, and so are the words that questions are made of: few documents hold
+"much", but many "such".
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ MAX_TERMS = 20_000  # with one beginning
 MIN_KNOWN_SHARE = 0.5  # of the other words; below, the query is in another language
 ENDINGS = ("s", "es", "d", "ed")
 MAX_LONE_WORDS = 2  # in so short a query nothing need be known
+ASKED_WITH = {
+    "about", "been", "between", "both", "could", "does", "each", "from", "give", "have", "into",
+    "last", "least", "less", "list", "many", "more", "most", "much", "must", "next", "only",
+    "please", "shall", "should", "show", "such", "tell", "than", "that", "their", "them", "then",
+    "there", "these", "they", "this", "those", "were", "what", "when", "where", "which", "whom",
+    "whose", "will", "with", "would",
+}  # fmt: skip
 
 _WORD = re.compile(rf"(?:(?![{UNSPACED}])[^\W\d_])+")
 
@@ -50,7 +58,7 @@ def respelled(text: str, index: LexicalIndex) -> str:
     unknown = [
         word
         for word in dict.fromkeys(found[0] for found in _WORD.finditer(text))
-        if len(word) >= MIN_LETTERS and word.casefold() not in kept and not _is_known(word, index)
+        if _may_be_slip(word.casefold(), kept) and not _is_known(word, index)
     ]
     if not unknown or not _is_in_its_language(text, index):
         return ""
@@ -58,6 +66,10 @@ def respelled(text: str, index: LexicalIndex) -> str:
     if not nearest:
         return ""
     return _WORD.sub(lambda found: nearest.get(found[0], found[0]), text)
+
+
+def _may_be_slip(word: str, kept: str) -> bool:
+    return len(word) >= MIN_LETTERS and word not in ASKED_WITH and word not in kept
 
 
 def _is_known(word: str, index: LexicalIndex) -> bool:

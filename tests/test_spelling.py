@@ -63,6 +63,13 @@ def test_another_ending_is_searched_for_but_is_no_slip_to_tell(index: LexicalInd
     assert notes == ["searched also for: the election of the volcano"]
 
 
+def test_words_that_questions_are_made_of_are_no_slips() -> None:
+    made = LexicalIndex(None)
+    made.apply([(1, "such revenue is thin and witty, a chat of the seller", "en")], [], 1)
+    assert respelled("how much revenue is this with the seller", made) == ""
+    assert respelled("such revanue of the seller", made) == "such revenue of the seller"
+
+
 def test_a_slip_anywhere_is_undone(index: LexicalIndex) -> None:
     chance = random.Random(5)
     letters = "abcdefghijklmnopqrstuvwxyz"
