@@ -6,7 +6,8 @@ import { nameControls } from "/public/control-names.js";
 const NEWS_MS = 4000;
 const FILES_MS = 700;
 const state = { conversation: "", files: [], narrowing: {}, limits: null, queue: [], busy: false };
-let bar, panel, overlay, newest = null, filesTimer;
+let bar, panel, overlay, newest = null, filesTimer, tellConversation;
+const conversationTold = new Promise((resolve) => { tellConversation = resolve; });
 
 // What the page knows of its conversation comes from the server, as a message to the window.
 window.addEventListener("message", (event) => {
@@ -14,6 +15,7 @@ window.addEventListener("message", (event) => {
   if (!told) return;
   if (told.conversation && told.conversation !== state.conversation) {
     Object.assign(state, { conversation: told.conversation, files: [], narrowing: {} });
+    tellConversation();
     recallNarrowing();
     lookAtFiles().then(() => panel?.refresh()); // it offers what can be found here
   }
@@ -146,6 +148,7 @@ async function removeFile(file) {
 // Adding files: one after the other, so that a long one keeps no other from beginning to be read
 
 async function add(files, kept) {
+  if (!state.conversation) await conversationTold; // a page is shown before its server has told
   const { conversation } = state; // another may be open by the time that they are sent
   try {
     state.limits ??= (await api("/api/library")).uploads;
@@ -258,7 +261,7 @@ function showOverlay() {
 }
 
 window.addEventListener("dragenter", (event) => {
-  if (!carriesFiles(event) || !state.conversation) return;
+  if (!carriesFiles(event) || !bar?.isConnected) return; // not while one signs in
   event.preventDefault();
   showOverlay();
 }, true);

@@ -183,12 +183,15 @@ def without_outside(html: str) -> str:
 
 
 def with_library(html: str) -> str:
-    """The page with the library's own script and looks: Chainlit's settings name one file each."""
-    own = (
-        '<link rel="stylesheet" href="/public/library.css">'
-        '<script type="module" src="/public/library.js"></script>'
-    )
-    return html.replace("</head>", f"{own}</head>", 1)
+    """The page with the library's own script and looks: Chainlit's settings name one file each.
+
+    Scripts of modules run in the order of the page, and Chainlit's tells the window which
+    conversation is open as soon as it is connected: before it, so that the library is there to
+    hear. The looks come last, after those that they change.
+    """
+    script = '<script type="module" src="/public/library.js"></script>'
+    looks = '<link rel="stylesheet" href="/public/library.css">'
+    return html.replace("<head>", f"<head>{script}", 1).replace("</head>", f"{looks}</head>", 1)
 
 
 def content_policy(html: str) -> str:

@@ -72,9 +72,14 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     yield from open_page(browser, address)
 
 
-def open_page(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """A fresh page, ready for a question, that fails on any request to another host."""
+def open_page(browser: Any, address: str, *, before: str = "", **options: Any) -> Iterator[Any]:
+    """A fresh page, ready for a question, that fails on any request to another host.
+
+    `before` is a script that runs before those of the page.
+    """
     context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US"} | options)
+    if before:
+        context.add_init_script(before)
     context.set_default_timeout(WAIT_MS)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))

@@ -21,6 +21,28 @@ PATIENCE_MS = 60_000  # a busy machine reads, encodes and draws at the same time
 SAMPLES = ("handbook", "products", "人事")
 QUESTION = "Which colour is the zebra pump?"
 ZEBRA = "The zebra pump of the Kestrel line is painted turquoise."
+HOLD_CONVERSATION = """
+    const held = [];
+    const keep = (event) => {
+        if (!event.data?.footnote?.conversation) return;
+        event.stopImmediatePropagation();
+        held.push(event.data);
+    };
+    window.addEventListener("message", keep, true);
+    window.tellHeld = () => {
+        window.removeEventListener("message", keep, true);
+        for (const data of held) window.postMessage(data);
+        return held.length;
+    };
+"""
+HOLD_LAST = """() => {
+    const send = XMLHttpRequest.prototype.send;
+    const gate = new Promise((open) => { window.letLastGo = open; });
+    XMLHttpRequest.prototype.send = function (body) {
+        if (body?.name === "last.txt") gate.then(() => send.call(this, body));
+        else send.call(this, body);
+    };
+}"""
 SHOTS = os.environ.get("PAGE_SHOTS", "")  # a folder for pictures, to look at
 
 
@@ -109,14 +131,18 @@ def open_library(page: Any) -> Any:
 
 
 def test_a_question_right_after_a_drop_finds_the_file_and_other_chats_do_not(page: Any) -> None:
-    drop(page, "drop-here", ("zebra.txt", ZEBRA))
+    page.evaluate(HOLD_LAST)
+    drop(page, "drop-here", ("zebra.txt", ZEBRA), ("last.txt", "The last pump is painted grey."))
+    zebra = page.locator("[data-testid=chip-reading], [data-testid=chip-ready]")
+    zebra.get_by_text("zebra.txt").wait_for()
     ask(page, QUESTION)
     page.get_by_text("Reading the files that you added").wait_for()
     shoot(page, "waiting")
+    page.evaluate("letLastGo()")
     page.locator("[data-testid=sources]").wait_for()
     assert "zebra" in page.locator("[data-testid=source-1]").inner_text()
-    page.get_by_test_id("chip-ready").get_by_text("zebra.txt").wait_for()
-    page.get_by_test_id("chip-ready").get_by_text("only this").click()
+    ready = page.get_by_test_id("chip-ready").filter(has_text="zebra.txt")
+    ready.get_by_text("only this").click()
     page.get_by_test_id("chip-only").wait_for()
     answer(page, QUESTION)
     last = page.locator("[data-testid=sources]").last
@@ -130,6 +156,18 @@ def test_a_question_right_after_a_drop_finds_the_file_and_other_chats_do_not(pag
     answer(page, QUESTION)
     assert "zebra.txt" not in page.locator("[data-testid=sources]").last.inner_html()
     assert "turquoise" not in page.inner_text("body")
+
+
+def test_a_drop_before_the_page_knows_its_conversation_is_kept_for_it(
+    browser: Any, address: str
+) -> None:
+    """The page is drawn before its server has told which conversation is open."""
+    for page in open_page(browser, address, before=HOLD_CONVERSATION):
+        page.get_by_test_id("open-library").wait_for()
+        drop(page, "drop-here", ("early.txt", "The early pump opens at 9 bar."))
+        assert page.get_by_text("early.txt").count() == 0
+        assert page.evaluate("tellHeld()") == 1
+        page.get_by_test_id("chip-ready").get_by_text("early.txt").wait_for()
 
 
 def test_a_kept_file_stays_until_it_is_deleted(page: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,9 +120,16 @@ def test_both_languages_have_the_same_words() -> None:
 
 
 def test_the_page_loads_the_library() -> None:
-    page = with_library("<html><head><title>x</title></head><body></head></body></html>")
+    chainlit = importlib.util.find_spec("chainlit")
+    assert chainlit is not None and chainlit.origin is not None
+    built = Path(chainlit.origin).with_name("frontend") / "dist" / "index.html"
+    page = with_library(built.read_text("utf-8"))
     assert page.count("/public/library.js") == page.count("/public/library.css") == 1
-    assert page.index("library.js") < page.index("<body>")
+    script = page.index('src="/public/library.js"')
+    # Chainlit's own script tells it, once, which conversation is open.
+    assert page.count("<head>") == 1 and script < page.index('type="module" crossorigin')
+    looks = page.index('href="/public/library.css"')
+    assert page.rindex('rel="stylesheet" crossorigin') < looks < page.index("<body>")
 
 
 def test_a_file_is_named_to_the_page_as_the_library_names_it() -> None:
