@@ -39,7 +39,7 @@ def answers(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Questions at once.")] = JOBS,
     oracle: Annotated[
-        bool, typer.Option("--oracle", help="Give the right documents instead of searching.")
+        bool, typer.Option("--oracle", help="Give the passages with the answers; search nothing.")
     ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Ask the model anew, also what it answered before.")
@@ -101,6 +101,7 @@ def _ask_all(
     from rag.evaluation.experiment import make_configuration
     from rag.evaluation.generations import RememberingGenerator
     from rag.evaluation.indexing import Encoders, default_store
+    from rag.evaluation.oracle import give_evidence
 
     sets, notes = _read_sets(datasets, limit, has_oracle)
     settings = make_configuration("footnote", pairs).settings
@@ -116,20 +117,21 @@ def _ask_all(
     judged: dict[str, list[JudgedAnswer]] = {}
     try:
         for one in sets:
-            with (
-                open_footnote(one, settings, encoders, generator) as (footnote, indexes),
-                count_progress("questions", len(one.questions)) as count,
-            ):
-                judged[one.name] = answer_all(
-                    one,
-                    footnote,
-                    indexes,
-                    encoders.get(settings)[0],
-                    generator,
-                    jobs=jobs,
-                    judge=judge,
-                    progress=count,
-                )
+            with open_footnote(one, settings, encoders, generator) as (footnote, indexes):
+                asked = give_evidence(one, indexes.catalog) if has_oracle else one
+                if left_out := len(one.questions) - len(asked.questions):
+                    notes.append(f"{one.name}: {left_out} left out, whose evidence is not found.")
+                with count_progress("questions", len(asked.questions)) as count:
+                    judged[one.name] = answer_all(
+                        asked,
+                        footnote,
+                        indexes,
+                        encoders.get(settings)[0],
+                        generator,
+                        jobs=jobs,
+                        judge=judge,
+                        progress=count,
+                    )
     finally:
         encoders.close()
         if generator is not None:
@@ -167,9 +169,10 @@ def _read_sets(
                 f"{whole.name}: {asked} of {known} questions, at even steps through the set in "
                 "order of their kinds."
             )
+        if has_oracle:
+            whole.check_places()
     if has_oracle:
-        sets = [one.with_oracle() for one in sets]
-        notes.append("Nothing was searched: the right documents were given.")
+        notes.append("Nothing was searched: the passages that hold the answers were given.")
     return sets, notes
 
 

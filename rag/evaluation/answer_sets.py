@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ class Evidence:
     path: str
     quotes: tuple[str, ...] = ()
     article: str = ""
+
+    def is_of(self, path: str) -> bool:
+        """Whether it stands in the document at this path."""
+        return path == self.path or path.endswith(f"/{self.path.lstrip('/')}")
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where it stands in the document's text; the whole of it where no part is named."""
@@ -81,25 +85,14 @@ class AnswerSet:
         chosen = tuple(ordered[i * len(ordered) // limit] for i in range(limit))
         return AnswerSet(self.name, chosen, self.corpus, self.folders)
 
-    def with_oracle(self) -> AnswerSet:
-        """Each question with the documents that answer it given, so that nothing is searched.
-
-        Raises SettingError for questions over files: there is no document to give for them.
-        """
-        if self.corpus is None:
+    def check_places(self) -> None:
+        """Raises SettingError where evidence names whole files, which have no end, not a place."""
+        named = (evidence for one in self.questions for evidence in one.evidence)
+        if self.corpus is None and not any(one.quotes or one.article for one in named):
             raise SettingError(
-                f"{self.name} has no corpus to give the right documents of: leave --oracle out."
+                f"{self.name} does not tell where in its documents the answers stand: leave "
+                "--oracle out."
             )
-        given = tuple(replace(one, passages=self._evidence_of(one)) for one in self.questions)
-        return AnswerSet(self.name, given, self.corpus)
-
-    def _evidence_of(self, question: AnswerQuestion) -> tuple[Passage, ...]:
-        assert self.corpus is not None
-        names = [one.path.removeprefix(PATH_PREFIX) for one in question.evidence]
-        return tuple(
-            _given_passage(number, name, self.corpus[name].title, self.corpus[name].text)
-            for number, name in enumerate(names, start=1)
-        )
 
 
 def read_answer_set(folder: Path) -> AnswerSet:

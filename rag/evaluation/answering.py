@@ -127,7 +127,8 @@ def answer_all(
         else:
             is_remembered = generator is not None and generator.take_count() > 0
             chosen = judge or SpanJudge(encoder, question.text)
-            text_of = _given(question) if question.passages else indexes.catalog.document_text
+            is_given = question.passages and not (asked.corpus or asked.folders)
+            text_of = _given(question) if is_given else indexes.catalog.document_text
             judged = judge_answer(question, answer, text_of, chosen, is_remembered)
         return judged
 
@@ -192,16 +193,12 @@ class _Spans:
     def holds(self, place: Any) -> bool:
         """Whether a chunk, passage or citation overlaps it."""
         if place.document_id not in self._known:
-            named = [one for one in self._evidence if _is_at(place.path, one.path)]
+            named = [one for one in self._evidence if one.is_of(place.path)]
             text = self._text_of(place.document_id) if named else ""
             spans = [span for one in named for span in one.spans(text)]
             self._known[place.document_id] = spans
         spans = self._known[place.document_id]
         return any(start < place.end and place.start < end for start, end in spans)
-
-
-def _is_at(path: str, end: str) -> bool:
-    return path == end or path.endswith(f"/{end.lstrip('/')}")
 
 
 def _cites(citations: Sequence[Citation], spans: _Spans) -> bool:
