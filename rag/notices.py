@@ -46,6 +46,21 @@ _GENERAL = {
     "vi": "Không lấy từ tài liệu của bạn:",
     "zh": "以下内容并非来自您的文档：",
 }
+_QUOTED = {
+    "ar": "ورد في المستندات:",
+    "de": "In den Dokumenten steht:",
+    "en": "The documents say:",
+    "es": "Los documentos dicen:",
+    "fr": "On lit dans les documents :",
+    "it": "Nei documenti si legge:",
+    "ja": "文書にはこう書かれています：",
+    "ko": "문서에는 다음과 같이 쓰여 있습니다:",
+    "pt": "Os documentos dizem:",
+    "ru": "В документах сказано:",
+    "th": "เอกสารระบุไว้ว่า:",
+    "vi": "Trong tài liệu có viết:",
+    "zh": "文档中写道：",
+}
 _CLOSEST = {"en": "The closest passages:", "zh": "最接近的段落："}
 
 
@@ -57,6 +72,11 @@ def doubt(question: str, language: str = "") -> str:
 def general_mark(question: str, language: str = "") -> str:
     """What stands before an answer that is not from the documents."""
     return _in_language(_GENERAL, question, language)
+
+
+def quoted_heading(question: str, language: str = "") -> str:
+    """What stands before sentences of the documents that are quoted in place of an answer."""
+    return _in_language(_QUOTED, question, language)
 
 
 def closest_heading(question: str, language: str = "") -> str:

@@ -34,6 +34,7 @@ LOOK_MIDDLE, LOOK_SCALE = 0.5, 2.0  # log-odds; a wrong answer gets a weak yes
 WEIGHTS = (2.32,)
 BIAS = -0.30
 ENOUGH = 0.4  # probability; to deny a right answer is worse than to doubt a wrong one too late
+QUOTED = 0.5  # of a sentence that is quoted where the model refused: likelier than not
 
 
 def _bounded(value: float) -> float:
@@ -46,6 +47,6 @@ def probability(signals: Signals) -> float:
     return 1 / (1 + math.exp(-total))
 
 
-def answers(signals: Signals) -> bool:
+def answers(signals: Signals, least: float = ENOUGH) -> bool:
     """Whether the sources are likely enough to answer the question."""
-    return probability(signals) >= ENOUGH
+    return probability(signals) >= least

@@ -51,13 +51,30 @@ def look_again(
     Raises GenerationError if the model fails.
     """
     messages = build_check(question, citations, passages)
-    if weights := generator.weigh(messages, (*YES, *NO)):
-        likelihoods = [math.exp(weight) for weight in weights]
-        yes, no = sum(likelihoods[: len(YES)]), sum(likelihoods[len(YES) :])
-        return math.log(max(yes, MIN_LIKELIHOOD)) - math.log(max(no, MIN_LIKELIHOOD))
+    if (odds := _weigh(generator, messages)) is not None:
+        return odds
     with closing(generator.generate(messages, max_tokens=MAX_TOKENS)) as generation:
         verdict = "".join(generation)
     return -SURE if verdict.strip(" \n\"'*`").casefold().startswith("no") else SURE
+
+
+def weigh_quote(
+    generator: Generator, question: str, citation: Citation, passages: Sequence[Passage]
+) -> float | None:
+    """The same of one quote; None where the model tells no probabilities, only yes or no.
+
+    Raises GenerationError if the model fails.
+    """
+    return _weigh(generator, build_check(question, [citation], passages))
+
+
+def _weigh(generator: Generator, messages: Sequence[Message]) -> float | None:
+    """The log-odds of yes."""
+    if not (weights := generator.weigh(messages, (*YES, *NO))):
+        return None
+    likelihoods = [math.exp(weight) for weight in weights]
+    yes, no = sum(likelihoods[: len(YES)]), sum(likelihoods[len(YES) :])
+    return math.log(max(yes, MIN_LIKELIHOOD)) - math.log(max(no, MIN_LIKELIHOOD))
 
 
 def build_check(

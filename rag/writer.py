@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator as Iteration
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 from typing import Literal
 
 from rag.answer_run import AnswerRun
@@ -16,6 +17,7 @@ from rag.general import build_general
 from rag.generate import Generation, Generator
 from rag.generate.extractive import extract_answer
 from rag.known_sentences import KnownSentences
+from rag.notices import quoted_heading
 from rag.packer import Packed
 from rag.prompt import (
     NOT_FOUND,
@@ -25,9 +27,9 @@ from rag.prompt import (
     may_become_refusal,
     signs_of,
 )
-from rag.refusal import Signals, answers
+from rag.refusal import QUOTED, Signals, answers
 from rag.repetition import until_repeated
-from rag.self_check import look_again
+from rag.self_check import look_again, weigh_quote
 from rag.spans import begin, span
 from rag.support import SupportChecker
 from rag.types import AnswerEvent, AnswerText, CitationFound, Message
@@ -60,7 +62,7 @@ class Writer:
     def write(
         self, run: AnswerRun, packed: Packed, generator: Generator
     ) -> Iteration[AnswerEvent, None, None]:
-        """The model's answer, checked; after a refusal, a second attempt that must convince."""
+        """The model's answer, checked; after a refusal, an attempt or quotes that must convince."""
         messages = build_messages(
             put_question(run.query), packed.passages, packed.history, run.query.language
         )
@@ -81,6 +83,7 @@ class Writer:
             )
         if outcome == "refused":
             pieces = self._second_attempt(run, messages, generator, checker)
+            pieces = pieces or self._quotes(run, generator, checker)
             yield from run.take(pieces) if pieces else run.abstain()
         elif any(citation.supported for citation in run.citations()):
             run.signals = self._signals(run, generator, checker, run.pieces, refused=False)
@@ -145,6 +148,35 @@ class Writer:
             return []
         run.signals = self._signals(run, generator, checker, pieces, refused=True)
         return pieces if answers(run.signals) else []
+
+    def _quotes(self, run: AnswerRun, generator: Generator, checker: SupportChecker) -> list[Piece]:
+        """The sentences nearest to the question that by themselves answer it, as the model says.
+
+        Nothing where the model tells no probabilities: its yes alone is worth too little.
+        """
+        question = run.query.alone
+        encoder = self._sentences.encoder_of(run.passages)
+        near = checker.nearness(question)
+        quoted: list[tuple[Signals, list[Piece]]] = []
+        for line in extract_answer(question, run.passages, encoder).splitlines():
+            parser = CitationParser(checker)
+            pieces = [*parser.feed(line), *parser.finish()]
+            if not line or supported_share(pieces) < 1:
+                continue
+            with span("verify"):
+                look = weigh_quote(generator, question, parser.citations[0], run.passages)
+            if look is None:
+                return []
+            signals = Signals(look=look, near=near, refused=True, supported=1.0)
+            if answers(signals, QUOTED):
+                quoted.append((signals, pieces))
+        if not quoted:
+            return []
+        quoted.sort(key=lambda one: -one[0].look)
+        run.signals = quoted[0][0]
+        heading = quoted_heading(question, run.query.language)
+        lines = ([AnswerText("\n\n"), *pieces] for _, pieces in quoted)
+        return [AnswerText(heading), *chain.from_iterable(lines)]
 
     def _signals(
         self,

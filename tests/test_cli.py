@@ -108,7 +108,8 @@ def test_a_refusal_has_its_own_exit_code_and_tells_the_closest_passages(
     docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(monkeypatch, "ingest", str(docs))
-    monkeypatch.setattr(parts, "open_generator", lambda s, say: ScriptedGenerator("NOT_FOUND"))
+    refuses = ScriptedGenerator("NOT_FOUND", verdict="No")
+    monkeypatch.setattr(parts, "open_generator", lambda s, say: refuses)
     capsys.readouterr()
     assert run(monkeypatch, "ask", "Who paints the pump?") == EXIT_NOTHING
     out = capsys.readouterr().out

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rag.language import detect_language
-from rag.notices import WARNING, closest_heading, doubt, general_mark
+from rag.notices import WARNING, closest_heading, doubt, general_mark, quoted_heading
 from rag.prompt import refusal
 
 QUESTIONS = {
@@ -34,6 +34,12 @@ def test_what_is_not_from_the_documents_says_so() -> None:
     assert general_mark(QUESTIONS["en"]) == "Not from your documents:"
     assert general_mark(QUESTIONS["zh"]) == "以下内容并非来自您的文档："
     assert len({general_mark(question) for question in QUESTIONS.values()}) == len(QUESTIONS)
+
+
+def test_what_is_quoted_says_so_in_the_questions_language() -> None:
+    assert quoted_heading(QUESTIONS["en"]) == "The documents say:"
+    assert quoted_heading("pump", "zh") == "文档中写道："
+    assert len({quoted_heading(question) for question in QUESTIONS.values()}) == len(QUESTIONS)
 
 
 def test_a_language_without_its_own_words_gets_english() -> None:

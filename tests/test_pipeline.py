@@ -14,7 +14,7 @@ from rag.errors import GenerationError
 from rag.generate.stopping import STOPPED, Stopper
 from rag.indexes import Indexes
 from rag.machine import fast_dtype
-from rag.notices import doubt, general_mark
+from rag.notices import doubt, general_mark, quoted_heading
 from rag.pipeline import Footnote
 from rag.prompt import NOT_FOUND, refusal
 from rag.types import (
@@ -85,22 +85,43 @@ def test_a_refusal_is_taken_back_for_an_answer_that_convinces(indexes: Indexes) 
 
 
 @pytest.mark.parametrize(
-    ("second", "verdict"),
+    "second",
     [
-        ("The warranty of the pump lasts two years [1].", "No"),
-        ("The warranty of the pump lasts nine years [1].", "Yes"),
-        ("The warranty of the pump lasts two years [1]. Bananas grow on remote islands.", "Yes"),
-        ("Yes", "Yes"),
-        (NOT_FOUND, "Yes"),
+        "The warranty of the pump lasts nine years [1].",
+        "The warranty of the pump lasts two years [1]. Bananas grow on remote islands.",
+        "Yes",
+        NOT_FOUND,
     ],
 )
-def test_a_second_attempt_that_does_not_convince_shows_nothing(
-    second: str, verdict: str, indexes: Indexes
+def test_a_second_attempt_that_is_not_borne_out_gives_way_to_quotes(
+    second: str, indexes: Indexes
 ) -> None:
-    footnote, _ = make(indexes, NOT_FOUND, second, verdict=verdict)
+    footnote, generator = make(indexes, NOT_FOUND, second)
+    answer = footnote.ask("How long is the warranty of the pump?")
+    quote = "The warranty of the pump lasts two years."
+    assert answer.text == f"{quoted_heading(answer.question)}\n\n{quote}[1]"
+    assert [c.quote for c in answer.citations] == [quote] and answer.citations[0].supported
+    assert not answer.abstained and answer.signals is not None and answer.signals.refused
+    assert quote in generator.checks[-1][-1].content
+
+
+@pytest.mark.parametrize("second", ["The warranty of the pump lasts two years [1].", NOT_FOUND])
+def test_what_the_second_look_denies_is_neither_said_nor_quoted(
+    second: str, indexes: Indexes
+) -> None:
+    footnote, _ = make(indexes, NOT_FOUND, second, verdict="No")
     answer = footnote.ask("How long is the warranty of the pump?")
     assert answer.abstained and answer.citations == ()
-    assert answer.text == "The documents do not hold an answer to this question."
+    assert answer.text == refusal(answer.question)
+
+
+def test_a_bare_yes_is_not_enough_for_quotes(
+    indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footnote, generator = make(indexes, NOT_FOUND)
+    monkeypatch.setattr(generator, "weigh", lambda messages, words: ())
+    answer = footnote.ask("How long is the warranty of the pump?")
+    assert answer.abstained and generator.checks == []
 
 
 def test_quotes_that_do_not_answer_end_in_a_refusal(indexes: Indexes) -> None:
@@ -313,7 +334,7 @@ def test_general_knowledge_must_be_allowed(indexes: Indexes) -> None:
 
 
 def test_a_refusal_comes_with_the_closest_passages(indexes: Indexes) -> None:
-    footnote, _ = make(indexes, NOT_FOUND)
+    footnote, _ = make(indexes, NOT_FOUND, verdict="No")
     answer = footnote.ask("How long is the warranty of the pump?")
     assert 0 < len(answer.closest) <= MAX_CLOSEST and answer.closest[0].title == "pump"
     scores = [passage.score for passage in answer.closest]
