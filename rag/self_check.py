@@ -50,26 +50,25 @@ def look_again(
 
     Raises GenerationError if the model fails.
     """
-    messages = build_check(question, citations, passages)
-    if (odds := _weigh(generator, messages)) is not None:
+    if (odds := weigh(generator, question, citations, passages)) is not None:
         return odds
+    messages = build_check(question, citations, passages)
     with closing(generator.generate(messages, max_tokens=MAX_TOKENS)) as generation:
         verdict = "".join(generation)
     return -SURE if verdict.strip(" \n\"'*`").casefold().startswith("no") else SURE
 
 
-def weigh_quote(
-    generator: Generator, question: str, citation: Citation, passages: Sequence[Passage]
+def weigh(
+    generator: Generator,
+    question: str,
+    citations: Sequence[Citation],
+    passages: Sequence[Passage],
 ) -> float | None:
-    """The same of one quote; None where the model tells no probabilities, only yes or no.
+    """The same; None where the model tells no probabilities, so that its word would be all.
 
     Raises GenerationError if the model fails.
     """
-    return _weigh(generator, build_check(question, [citation], passages))
-
-
-def _weigh(generator: Generator, messages: Sequence[Message]) -> float | None:
-    """The log-odds of yes."""
+    messages = build_check(question, citations, passages)
     if not (weights := generator.weigh(messages, (*YES, *NO))):
         return None
     likelihoods = [math.exp(weight) for weight in weights]

@@ -29,7 +29,7 @@ from rag.prompt import (
 )
 from rag.refusal import QUOTED, Signals, answers
 from rag.repetition import until_repeated
-from rag.self_check import look_again, weigh_quote
+from rag.self_check import look_again, weigh
 from rag.spans import begin, span
 from rag.support import SupportChecker
 from rag.types import AnswerEvent, AnswerText, CitationFound, Message
@@ -164,7 +164,7 @@ class Writer:
             if not line or supported_share(pieces) < 1:
                 continue
             with span("verify"):
-                look = weigh_quote(generator, question, parser.citations[0], run.passages)
+                look = weigh(generator, question, parser.citations, run.passages)
             if look is None:
                 return []
             signals = Signals(look=look, near=near, refused=True, supported=1.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from rag.self_check import (
     MAX_QUOTES,
     answers_question,
     build_check,
+    look_again,
+    weigh,
 )
 from rag.types import Citation, Passage
 
@@ -36,6 +39,18 @@ def test_only_a_no_is_a_no(verdict: str, expected: bool) -> None:
     cited = [cite(source, "The pump is blue.")]
     assert answers_question(generator, "Is it blue?", cited, [source]) is expected
     assert generator.prompts == []
+
+
+def test_probabilities_are_weighed_and_a_bare_word_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, generator = passage(TEXT), ScriptedGenerator("never", verdict="No")
+    asked = ("What colour is the pump?", [cite(source, "The pump is blue.")], [source])
+    likelihoods = {"yes": 0.3, "Yes": 0.3, "no": 0.1, "No": 0.2}
+    monkeypatch.setattr(
+        generator, "weigh", lambda messages, words: [math.log(likelihoods[word]) for word in words]
+    )
+    assert weigh(generator, *asked) == look_again(generator, *asked) == pytest.approx(math.log(2))
+    monkeypatch.setattr(generator, "weigh", lambda messages, words: ())
+    assert weigh(generator, *asked) is None and look_again(generator, *asked) < 0
 
 
 def test_the_model_sees_the_quote_its_place_and_its_surroundings_alone() -> None:
