@@ -143,7 +143,7 @@ class CitationParser:
         """The numbers and the length of the marker that a text begins with."""
         if self._fence_marker and text.startswith(self._fence_marker):
             return [], len(self._fence_marker)
-        marker = _marker_at(text)
+        marker = _match_marker(text)
         return (_numbers(marker[1]), marker.end()) if marker else None
 
     def _place_at(self, text: str) -> str:
@@ -230,7 +230,7 @@ class CitationParser:
         return [AnswerText(code)] if code else []
 
 
-def _marker_at(text: str) -> re.Match[str] | None:
+def _match_marker(text: str) -> re.Match[str] | None:
     """The marker that a text begins with, if it is not the text of a link."""
     marker = _MARKER.match(text)
     if marker is None or marker.end() > MAX_MARKER:
