@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_tables_select import table_of
 
@@ -47,6 +47,7 @@ def test_a_span_and_known_words_are_accounted_for() -> None:
 
 
 @given(st.text(max_size=60))
+@example("in_")
 def test_only_words_of_the_question_are_left(text: str) -> None:
     asked = normalized(text)
     left = left_over(asked, [], TRIPS)

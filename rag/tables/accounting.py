@@ -67,7 +67,8 @@ def left_over(
     for column in table.columns:
         if column.kind == "number" and len(column.unit) > 1:
             text = text.replace(normalized(column.unit), " ")
-    text = _FILLING.sub(" ", _without_synonyms(text, normalized(named).replace("_", " ")))
+    names = normalized(named).replace("_", " ")
+    text = _FILLING.sub(" ", _without_synonyms(text.replace("_", " "), names))
     return _unknown(text, set(words_of(named)))
 
 
