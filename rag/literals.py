@@ -95,5 +95,6 @@ def literal_pattern(literal: str) -> re.Pattern[str]:
     wanted = normalized(literal)
     start = f"(?<!{_SPACED})" if re.match(_SPACED, wanted) else ""
     end = f"(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", wanted) else ""
-    body = r"§\s?".join(re.escape(part.strip()) for part in wanted.split("§"))
+    first, *others = wanted.split("§")
+    body = r"§\s?".join([re.escape(first), *(re.escape(part.lstrip()) for part in others)])
     return re.compile(start + body + end)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.literals import find_literals, identifiers_in, literal_pattern, normalized, phrases_in
@@ -78,6 +78,7 @@ def test_a_literal_is_found_as_whole_words() -> None:
 
 @settings(deadline=None)  # the first look compiles
 @given(st.text(max_size=60), st.text(max_size=20), st.text(max_size=20))
+@example("Law § 5", "", "")
 def test_a_text_holds_its_own_pieces(literal: str, before: str, after: str) -> None:
     if normalized(literal):
         assert literal_pattern(literal).search(
