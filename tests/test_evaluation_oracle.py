@@ -7,9 +7,12 @@ import pytest
 from fakes import ScriptedGenerator, WordEncoder
 
 from ingest.sync import sync
+from rag.config import Settings
 from rag.evaluation.answer_sets import AnswerQuestion, AnswerSet, Evidence
 from rag.evaluation.answering import answer_all
+from rag.evaluation.datasets import CorpusDocument
 from rag.evaluation.generations import RememberingGenerator
+from rag.evaluation.indexing import open_corpus_index
 from rag.evaluation.oracle import give_evidence
 from rag.indexes import Indexes
 from rag.pipeline import Footnote
@@ -64,6 +67,18 @@ def test_the_passages_with_the_evidence_and_no_others(indexes: Indexes) -> None:
 )
 def test_a_question_without_its_evidence_is_left_out(indexes: Indexes, gone: Evidence) -> None:
     assert give_evidence(questions(gone), indexes.catalog).questions == ()
+
+
+def test_evidence_that_names_no_place_is_the_whole_document(tmp_path: Path) -> None:
+    text, encoder = "The pump is blue.", WordEncoder()
+    corpus = {"d1": CorpusDocument("T", text), "d2": CorpusDocument("U", "Cats sleep.")}
+    asked = AnswerQuestion("q1", "Colour?", evidence=(Evidence("/d1"),))
+    opened = open_corpus_index(tmp_path, ["pumps"], corpus, Settings(), encoder)
+    with opened as indexes:
+        given = give_evidence(AnswerSet("pumps", (asked,), corpus), indexes.catalog)
+        ((one,),) = (question.passages for question in given.questions)
+    assert (one.number, one.path, one.title) == (1, "/d1", "T")
+    assert one.text == one.text[one.start : one.end] == text
 
 
 def test_such_an_answer_is_judged_by_the_documents(indexes: Indexes, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ QUESTIONS_FILE = "questions.jsonl"
 FILES_FOLDER = "files"
 LEFT_OUT_PARTS = ("multimodal", "contextual_anaphora")  # need pictures, or a turn before
 
+Document = Callable[[int], str]  # a document's text by its id; KeyError if there is none
+
 _NUMBER = "[零〇一二两三四五六七八九十百千]+"
 _ARTICLE = re.compile(rf"第{_NUMBER}条(?:之{_NUMBER})?$")
 _ANY_ARTICLE = re.compile(rf"^第{_NUMBER}条(?:之{_NUMBER})?", re.MULTILINE)
@@ -47,6 +49,24 @@ class Evidence:
         if self.quotes:
             return [span for quote in self.quotes for span in find_quote(text, quote)]
         return [(0, len(text))]
+
+
+class EvidenceSpans:
+    """Where the evidence of a question stands, by document."""
+
+    def __init__(self, evidence: Sequence[Evidence], text_of: Document) -> None:
+        self._evidence, self._text_of = evidence, text_of
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def holds(self, place: Any) -> bool:
+        """Whether a chunk, passage or citation overlaps it."""
+        if place.document_id not in self._known:
+            named = [one for one in self._evidence if one.is_of(place.path)]
+            text = self._text_of(place.document_id) if named else ""
+            spans = [span for one in named for span in one.spans(text)]
+            self._known[place.document_id] = spans
+        spans = self._known[place.document_id]
+        return any(start < place.end and place.start < end for start, end in spans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from rag.evaluation.answer_measures import (
     score_citations,
     written_text,
 )
-from rag.evaluation.answer_sets import AnswerQuestion, AnswerSet, Evidence
+from rag.evaluation.answer_sets import AnswerQuestion, AnswerSet, Document, EvidenceSpans
 from rag.evaluation.generations import RememberingGenerator
 from rag.evaluation.indexing import Encoders, open_corpus_index, open_folders_index
 from rag.indexes import Indexes
@@ -33,8 +33,6 @@ from rag.pipeline import Footnote
 from rag.types import Answer, Citation
 
 MIN_LETTERS = 4  # an answer of fewer has no language
-
-Document = Callable[[int], str]  # a document's text by its id; KeyError if there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ def judge_answer(
     is_remembered: bool = False,
 ) -> JudgedAnswer:
     """What is right of an answer."""
-    spans = _Spans(question.evidence, text_of)
+    spans = EvidenceSpans(question.evidence, text_of)
     has_evidence = bool(question.evidence)
     is_searched = has_evidence and not question.passages
     text = plain_text(written_text(answer))
@@ -183,25 +181,7 @@ def judge_answer(
     )
 
 
-class _Spans:
-    """Where the evidence of a question stands, by document."""
-
-    def __init__(self, evidence: Sequence[Evidence], text_of: Document) -> None:
-        self._evidence, self._text_of = evidence, text_of
-        self._known: dict[int, list[tuple[int, int]]] = {}
-
-    def holds(self, place: Any) -> bool:
-        """Whether a chunk, passage or citation overlaps it."""
-        if place.document_id not in self._known:
-            named = [one for one in self._evidence if one.is_of(place.path)]
-            text = self._text_of(place.document_id) if named else ""
-            spans = [span for one in named for span in one.spans(text)]
-            self._known[place.document_id] = spans
-        spans = self._known[place.document_id]
-        return any(start < place.end and place.start < end for start, end in spans)
-
-
-def _cites(citations: Sequence[Citation], spans: _Spans) -> bool:
+def _cites(citations: Sequence[Citation], spans: EvidenceSpans) -> bool:
     return any(citation.supported and spans.holds(citation) for citation in citations)
 
 

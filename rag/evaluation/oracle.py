@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.catalog import Catalog
-from rag.evaluation.answer_sets import AnswerSet, Evidence
+from rag.evaluation.answer_sets import AnswerSet, Evidence, EvidenceSpans
 from rag.passages import join_chunks
-from rag.types import Hit, Passage, StoredDocument
+from rag.types import Hit, Passage, StoredChunk, StoredDocument
 
 
 def give_evidence(asked: AnswerSet, catalog: Catalog) -> AnswerSet:
@@ -24,14 +24,12 @@ def give_evidence(asked: AnswerSet, catalog: Catalog) -> AnswerSet:
 def _passages_of(
     evidence: Sequence[Evidence], documents: Sequence[StoredDocument], catalog: Catalog
 ) -> list[Passage]:
-    chunks = {}
+    chunks: dict[int, StoredChunk] = {}
     for one in evidence:
+        spans = EvidenceSpans([one], catalog.document_text)
         for document in documents:
-            if not one.is_of(document.path):
-                continue
-            spans = one.spans(catalog.document_text(document.document_id))
-            for chunk in catalog.chunks_of(document.document_id):
-                if any(start < chunk.end and chunk.start < end for start, end in spans):
-                    chunks[chunk.chunk_id] = chunk
+            if one.is_of(document.path):
+                found = filter(spans.holds, catalog.chunks_of(document.document_id))
+                chunks |= {chunk.chunk_id: chunk for chunk in found}
     hits = [Hit(rank, 0.0, chunk) for rank, chunk in enumerate(chunks.values(), start=1)]
     return join_chunks(hits, catalog)
